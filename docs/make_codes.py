@@ -1,0 +1,49 @@
+"""Writes docs/codes.md from the catalogue of rules: `python docs/make_codes.py`. A test fails when the file is stale."""
+
+from itertools import groupby
+from pathlib import Path
+
+from pipeline import codes
+from pipeline.codes import Code, EarnedBy
+
+HEAD = """# The catalogue of rules
+
+Generated from `pipeline/codes/` by `make docs`; do not edit. `chorus-edi explain CODE` prints one row with its remedy.
+
+Severity: as applied in `legacy-edi` / `ctc-b2g`; `-` or `off`: not applied there; `fault`: our side failed, never a finding.
+Earned by: the kind of test that shows that the rule bites.
+"""
+FAMILIES = {
+    "FLW": "flow", "ENV": "archive", "FIL": "file of a flow", "IDN": "identification", "XML": "parse and schema",
+    "PDF": "Factur-X container", "ATT": "attachments", "OFF": "official packs", "FMT": "particulars of a syntax",
+    "GEN": "header", "FRM": "framework", "REF": "references", "CRN": "credit notes", "DAT": "dates", "PAY": "payment",
+    "PTY": "parties", "AMT": "amounts", "VAT": "VAT", "LIN": "lines", "RTG": "routing", "CMT": "commitments",
+    "WRK": "works", "DUP": "duplicates", "CTC": "reform", "LFC": "after integration",
+}  # fmt: skip
+
+
+def page() -> str:
+    """The whole page, ending with the count of rules by what earns them."""
+    parts = [HEAD]
+    for family, rows in groupby(codes.ALL.values(), key=lambda row: row.family):
+        parts.append(f"\n## {family}: {FAMILIES[family]}\n\n")
+        parts.append("| id | severity | outcome | public code | message (fr) | message (en) | source | earned by |\n")
+        parts.append("|---|---|---|---|---|---|---|---|\n")
+        parts += [_line(row) for row in rows]
+    parts.append("\n## How many, by what earns them\n\n| earned by | rules |\n|---|---|\n")
+    for kind in EarnedBy:
+        count = sum(1 for row in codes.ALL.values() if row.earned_by is kind)
+        parts.append(f"| {kind} | {count} |\n")
+    return "".join(parts)
+
+
+def _line(row: Code) -> str:
+    cells = (
+        row.id, f"{row.legacy} / {row.ctc}", row.outcome, row.public_code, row.message_fr, row.message_en,
+        f"{row.corresponds_to} [{row.confidence}]", row.earned_by,
+    )  # fmt: skip
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "codes.md").write_text(page(), encoding="utf-8")

@@ -1,0 +1,112 @@
+"""What waits: pending invoices, quarantined deposits, and the decisions that operators take on them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from pipeline.adapters.ledger import tables as t
+from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, chunks, moment
+from pipeline.model import InvoiceOutcome
+from pipeline.ports import Fault
+
+INTEGRATE, REFUSE = "integrate", "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An operator's word on one invoice (or, with rank 0, on a deposit)."""
+
+    choice: str
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceStands:
+    """Where one invoice of a judged flow stands."""
+
+    rank: int
+    outcome: InvoiceOutcome
+    judgement: int
+
+
+def invoices_of(db: Connection, ids: Iterable[int]) -> dict[int, list[InvoiceStands]]:
+    """The invoices of these deposits, by rank."""
+    i = t.invoices
+    found: dict[int, list[InvoiceStands]] = {}
+    for part in chunks(ids):
+        query = select(i.c.deposit_id, i.c.rank, i.c.outcome, i.c.judgement).where(i.c.deposit_id.in_(part))
+        for row in db.execute(query.order_by(i.c.deposit_id, i.c.rank)):
+            stands = InvoiceStands(row.rank, InvoiceOutcome(row.outcome), row.judgement)
+            found.setdefault(row.deposit_id, []).append(stands)
+    return found
+
+
+def members_refused(db: Connection, ids: Iterable[int]) -> dict[int, int]:
+    """How many files of each of these flows were refused."""
+    v = t.verdicts
+    found: dict[int, int] = {}
+    for part in chunks(ids):
+        query = select(v.c.deposit_id, v.c.members_refused).where(v.c.deposit_id.in_(part))
+        found |= {row.deposit_id: row.members_refused for row in db.execute(query)}
+    return found
+
+
+def decisions_on(db: Connection, ids: Iterable[int]) -> dict[int, dict[int, Decision]]:
+    """deposit -> rank -> decision."""
+    d = t.decisions
+    found: dict[int, dict[int, Decision]] = {}
+    for part in chunks(ids):
+        for row in db.execute(select(d).where(d.c.deposit_id.in_(part))):
+            found.setdefault(row.deposit_id, {})[row.rank] = Decision(row.choice, row.operator, row.reason)
+    return found
+
+
+def decide(db: Connection, deposit_id: int, ranks: Iterable[int], decision: Decision, at: datetime) -> None:
+    """Record a decision on pending invoices; the deposit is due again."""
+    for rank in ranks:
+        _record(db, deposit_id, rank, decision, at)
+    db.execute(update(t.deposits).where(t.deposits.c.id == deposit_id).values(again=1))
+
+
+def release(db: Connection, deposit_id: int, decision: Decision, at: datetime) -> None:
+    """Give a quarantined deposit back to the line: it will be refused by FIL-007 without being read."""
+    _record(db, deposit_id, 0, decision, at)
+    d = t.deposits
+    db.execute(update(d).where(d.c.id == deposit_id, d.c.state == QUARANTINED).values(state=RECEIVED, lot_id=None))
+
+
+def _record(db: Connection, deposit_id: int, rank: int, decision: Decision, at: datetime) -> None:
+    there = select(t.decisions.c.choice).where(t.decisions.c.deposit_id == deposit_id, t.decisions.c.rank == rank)
+    if db.execute(there).first() is not None:
+        raise Fault("this was decided already; `chorus-edi run` carries it out")
+    row = {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": decision.operator,
+           "reason": decision.reason, "at": moment(at)}  # fmt: skip
+    db.execute(insert(t.decisions).values(**row))
+
+
+def overdue_in_quarantine(db: Connection, before: datetime) -> list[int]:
+    """Quarantined deposits whose bytes we keep, received before a moment."""
+    d = t.deposits
+    where = (d.c.state == QUARANTINED) & (d.c.is_kept == 1) & (d.c.received_at < moment(before))
+    return list(db.execute(select(d.c.id).where(where).order_by(d.c.id)).scalars())
+
+
+def pending_since(db: Connection, deposit_id: int) -> dict[int, datetime]:
+    """rank -> since when, of the pending invoices of a deposit."""
+    i = t.invoices
+    where = (i.c.deposit_id == deposit_id) & (i.c.outcome == InvoiceOutcome.PENDING.value)
+    return {
+        r.rank: datetime.fromisoformat(r.pending_since)
+        for r in db.execute(select(i.c.rank, i.c.pending_since).where(where).order_by(i.c.rank))
+    }
+
+
+def oldest_pending_day(db: Connection) -> date | None:
+    i = t.invoices
+    first = db.execute(
+        select(i.c.received_day).where(i.c.outcome == InvoiceOutcome.PENDING.value).order_by(i.c.received_day).limit(1)
+    ).scalar()
+    return date.fromisoformat(first) if first else None

@@ -1,0 +1,194 @@
+"""The rows that `verify` compares: one query per question, counted by the database where it can."""
+
+import json
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, and_, func, select
+from sqlalchemy.sql import ColumnElement, Select
+
+from pipeline.adapters.ledger import tables as t
+from pipeline.adapters.ledger.commits import HOLDS_NUMBER, chained, digest_of
+from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED
+from pipeline.model import InvoiceOutcome
+from pipeline.reconcile import ANSWERED, Booked, Link, Read
+
+_D, _I, _V, _O = t.deposits, t.invoices, t.verdicts, t.outbox
+_INTEGRATED = InvoiceOutcome.INTEGRATED.value
+
+
+def states(db: Connection) -> dict[str, int]:
+    return {row[0]: row[1] for row in db.execute(select(_D.c.state, func.count()).group_by(_D.c.state))}
+
+
+def unanswered(db: Connection) -> list[str]:
+    """Answered by their state, without a verdict."""
+    query = select(_D).outerjoin(_V, _V.c.deposit_id == _D.c.id)
+    return _names(db, query.where(_D.c.state.in_(ANSWERED), _V.c.deposit_id.is_(None)))
+
+
+def answered_too_early(db: Connection) -> list[str]:
+    """With a verdict, and not answered by their state."""
+    return _names(db, select(_D).join(_V, _V.c.deposit_id == _D.c.id).where(_D.c.state.not_in(ANSWERED)))
+
+
+def read(db: Connection) -> Iterator[Read]:
+    query = select(_D.c.partner, _D.c.name, _V.c.declared).join(_V, _V.c.deposit_id == _D.c.id).order_by(_D.c.id)
+    for row in db.execute(query):
+        for currency, (count, without, total) in json.loads(row.declared).items():
+            yield Read(f"{row.partner}/{row.name}", currency, count, without, total)
+
+
+def booked(db: Connection) -> Iterator[Booked]:
+    query = (
+        select(
+            _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome, func.count(),
+            func.sum(func.coalesce(_I.c.total_millionths, 0)), func.count(_I.c.total_millionths),
+        )
+        .join(_D, _D.c.id == _I.c.deposit_id)
+        .group_by(_I.c.deposit_id, _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome)
+        .order_by(_I.c.deposit_id, _I.c.currency, _I.c.outcome)
+    )  # fmt: skip
+    for partner, name, currency, outcome, count, total, summed in db.execute(query):
+        yield Booked(f"{partner}/{name}", currency, outcome, count, count - summed, int(total))
+
+
+def reports(db: Connection) -> dict[str, int]:
+    """Answered deposit -> how many reports it has."""
+    own = and_(_O.c.deposit_id == _D.c.id, _O.c.kind == "CSO")
+    query = (
+        select(_D.c.id, _D.c.partner, _D.c.name, func.count(_O.c.name).label("reports"))
+        .outerjoin(_O, own)
+        .where(_D.c.state.in_(ANSWERED))
+        .group_by(_D.c.id, _D.c.partner, _D.c.name)
+        .order_by(_D.c.id)
+    )
+    return {f"{r.partner}/{r.name} ({r.id})": r.reports for r in db.execute(query)}
+
+
+def reports_of_repeated(db: Connection) -> list[str]:
+    where = _D.c.state.in_((REPEATED, RECEIVED, QUARANTINED)) & (_O.c.kind == "CSO")
+    return _names(db, select(_D).join(_O, _O.c.deposit_id == _D.c.id).where(where))
+
+
+def steps(db: Connection) -> Iterator[tuple[str, int, str]]:
+    x = t.transitions
+    query = (
+        select(_D.c.partner, _D.c.name, x.c.deposit_id, x.c.rank, x.c.sequence, x.c.status)
+        .join(_D, _D.c.id == x.c.deposit_id)
+        .order_by(x.c.deposit_id, x.c.rank, x.c.sequence)
+    )
+    for r in db.execute(query):
+        yield f"{r.partner}/{r.name} invoice {r.rank}", r.sequence, r.status
+
+
+def integrated_untold(db: Connection) -> list[str]:
+    x = t.transitions
+    told = and_(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank, x.c.status == "03")
+    query = _invoices().outerjoin(x, told).where(_I.c.outcome == _INTEGRATED, x.c.rank.is_(None))
+    return _invoice_names(db, query)
+
+
+def others_told(db: Connection) -> list[str]:
+    x = t.transitions
+    told = and_(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank, x.c.status == "01")
+    return _invoice_names(db, _invoices().join(x, told).where(_I.c.outcome != _INTEGRATED))
+
+
+def holders_without_claim(db: Connection) -> list[str]:
+    n = t.number_claims
+    mine = and_(n.c.deposit_id == _I.c.deposit_id, n.c.rank == _I.c.rank)
+    can_hold = and_(_I.c.number != "", _I.c.supplier != "", _I.c.issued.is_not(None))
+    query = _invoices().outerjoin(n, mine).where(_I.c.outcome.in_(HOLDS_NUMBER), can_hold, n.c.rank.is_(None))
+    return _invoice_names(db, query)
+
+
+def claims_without_holder(db: Connection) -> list[str]:
+    """Numbers of flows that are answered and whose invoice is neither integrated nor pending."""
+    n = t.number_claims
+    holder = and_(n.c.deposit_id == _I.c.deposit_id, n.c.rank == _I.c.rank, _I.c.outcome.in_(HOLDS_NUMBER))
+    query = (
+        select(n.c.supplier, n.c.number, n.c.year)
+        .join(_D, _D.c.id == n.c.deposit_id)
+        .outerjoin(_I, holder)
+        .where(_D.c.state.in_(ANSWERED), _I.c.rank.is_(None))
+        .order_by(n.c.supplier, n.c.number)
+    )
+    return [f"{r.supplier}/{r.number}/{r.year}" for r in db.execute(query)]
+
+
+def count_claims(db: Connection) -> int:
+    return int(db.execute(select(func.count()).select_from(t.number_claims)).scalar_one())
+
+
+def kept_for_nothing(db: Connection) -> list[str]:
+    return _names(db, _flows().where(t.flows.c.holds_bytes == 1, _D.c.state.in_(ANSWERED), ~_has_something()))
+
+
+def given_away(db: Connection) -> list[str]:
+    """Flows with something in them that hold their bytes no more, and doubled nothing."""
+    where = and_(t.flows.c.holds_bytes == 0, _D.c.state.in_(ANSWERED), _D.c.first_id.is_(None), _has_something())
+    return _names(db, _flows().where(where))
+
+
+def objects(db: Connection) -> Iterator[tuple[str, str]]:
+    """(owner, SHA-256) of everything that must be in the store, each once."""
+    received = select(_D.c.partner.label("owner"), _D.c.sha256).where(_D.c.is_kept == 1)
+    sent = select(_O.c.owner, _O.c.sha256)
+    for row in db.execute(received.union(sent).order_by("owner", "sha256")):
+        yield row.owner, row.sha256
+
+
+def to_send(db: Connection) -> Iterator[tuple[str, str, str]]:
+    """(file, owner, SHA-256) of every row of the outbox."""
+    for r in db.execute(select(_O).order_by(_O.c.place, _O.c.name)):
+        yield f"{r.place}/{r.name}", r.owner, r.sha256
+
+
+def links(db: Connection) -> Iterator[Link]:
+    a, x = t.audit, t.transitions
+    for r in db.execute(select(a).order_by(a.c.partner, a.c.sequence)).all():
+        covered = (
+            select(x).join(_D, _D.c.id == x.c.deposit_id).where(_D.c.partner == r.partner, x.c.audited == r.sequence)
+        )
+        rows = [row._mapping for row in db.execute(covered)]
+        again = chained(r.partner, r.sequence, len(rows), digest_of(rows), r.previous)
+        yield Link(r.partner, r.sequence, r.previous, r.hash, again)
+
+
+def unaudited(db: Connection) -> list[str]:
+    x, a = t.transitions, t.audit
+    query = (
+        select(_D.c.partner, _D.c.name, x.c.rank, x.c.sequence)
+        .join(_D, _D.c.id == x.c.deposit_id)
+        .outerjoin(a, and_(a.c.partner == _D.c.partner, a.c.sequence == x.c.audited))
+        .where(a.c.sequence.is_(None))
+        .order_by(x.c.deposit_id, x.c.rank, x.c.sequence)
+    )
+    return [f"{r.partner}/{r.name} invoice {r.rank} step {r.sequence}" for r in db.execute(query)]
+
+
+def expired_leases(db: Connection, now_ms: int) -> tuple[list[str], int]:
+    lot = t.lots
+    rows = db.execute(select(lot.c.id, lot.c.lease_until).where(lot.c.state == "claimed").order_by(lot.c.id)).all()
+    return [str(r.id) for r in rows if r.lease_until < now_ms], len(rows)
+
+
+def _has_something() -> ColumnElement[bool]:
+    return select(_I.c.rank).where(_I.c.deposit_id == t.flows.c.deposit_id, _I.c.outcome.in_(HOLDS_NUMBER)).exists()
+
+
+def _flows() -> Select[tuple[object, ...]]:
+    return select(_D).join(t.flows, t.flows.c.deposit_id == _D.c.id)
+
+
+def _invoices() -> Select[tuple[object, ...]]:
+    return select(_D.c.partner, _D.c.name, _I.c.rank).select_from(_I).join(_D, _D.c.id == _I.c.deposit_id)
+
+
+def _names(db: Connection, query: Select[tuple[object, ...]]) -> list[str]:
+    return [f"{r.partner}/{r.name}" for r in db.execute(query.order_by(_D.c.id))]
+
+
+def _invoice_names(db: Connection, query: Select[tuple[object, ...]]) -> list[str]:
+    ordered = query.order_by(_I.c.deposit_id, _I.c.rank)
+    return [f"{r.partner}/{r.name} invoice {r.rank}" for r in db.execute(ordered)]

@@ -1,0 +1,16 @@
+"""The history of the ledger's tables, run by Alembic from inside the package: no ini file, no working directory."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the ledger to the newest version, in one transaction; two processes that start at once take turns."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    with engine.connect() as db, db.execution_options(writes=True).begin():
+        config.attributes["connection"] = db
+        command.upgrade(config, "head")

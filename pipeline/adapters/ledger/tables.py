@@ -1,0 +1,377 @@
+"""The tables of the ledger, the same on SQLite and PostgreSQL.
+
+Texts compare in byte order, moments are ISO texts in UTC with microseconds, days are ISO texts, file names are bytes.
+Money stands twice: the exact text, and an integer in millionths for sums; a total that does not fit has NULL there.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+BYTEWISE = Text().with_variant(Text(collation="C"), "postgresql")
+BIG = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER PRIMARY KEY gives SQLite its own row ids
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, default: str | None = "", *, primary_key: bool = False) -> "Column[Any]":
+    return Column(name, BYTEWISE, nullable=default is None, server_default=default, primary_key=primary_key)
+
+
+def _count(name: str, kind: "TypeEngine[Any] | None" = None) -> "Column[Any]":
+    return Column(name, kind or Integer, nullable=False, server_default="0")
+
+
+def _deposit() -> "Column[Any]":
+    return Column("deposit_id", BIG, ForeignKey("deposits.id"), nullable=False)
+
+
+# --- who -------------------------------------------------------------------------------------------------------------
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("code", BYTEWISE, primary_key=True),
+    _text("name"),
+    _text("profile"),
+    _text("flows"),  # JSON list; empty: every open code
+    _text("policies"),  # JSON object
+    _count("report_warnings"),
+    _text("roles"),
+    _text("lang"),
+    _text("until", None),
+)
+deposit_rights = Table(
+    "deposit_rights",
+    metadata,
+    _text("partner"),
+    _text("type"),
+    _text("identifier"),
+    _text("start", None),
+    _text("end", None),
+    Index("ix_deposit_rights_partner", "partner"),
+)
+receives = Table(
+    "receives",
+    metadata,
+    _text("siret"),
+    _text("service"),  # empty: every service of that SIRET
+    _text("partner"),
+    PrimaryKeyConstraint("siret", "service"),
+)
+
+# --- what came -------------------------------------------------------------------------------------------------------
+
+deposits = Table(
+    "deposits",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    _text("partner"),
+    _text("claim"),  # the key under which the file was claimed: natural, kept for ever
+    Column("name_bytes", LargeBinary, nullable=False),
+    _text("name"),  # the same, shown: bytes that are no UTF-8 as \xNN
+    _text("sha256"),
+    _count("size_bytes", BigInteger()),
+    _count("is_kept"),  # its bytes are in the object store
+    _text("received_at"),
+    _text("received_day"),  # in Paris
+    _text("state"),  # received, repeated, quarantined, or the state of the flow once judged
+    _text("settled"),  # JSON: findings that the registration made (FLW-005 to 007, 012, 013)
+    Column("first_id", BIG, ForeignKey("deposits.id"), nullable=True),  # of a double: the deposit it doubles
+    _text("fault"),  # why it waits, in one sentence; empty when it does not
+    _text("faulted_by"),  # the run that met it: not due again before the next run
+    _count("again"),  # held, and due to be judged again
+    _count("attempt"),
+    Column("lot_id", BIG, nullable=True),
+    UniqueConstraint("partner", "claim"),
+    Index("ix_deposits_name", "partner", "name_bytes"),
+    Index("ix_deposits_sha256", "partner", "sha256"),
+    Index("ix_deposits_due", "state", "partner", "id"),
+    Index("ix_deposits_lot", "lot_id"),
+    Index("ix_deposits_day", "received_day"),
+)
+# A flow is the deposit that holds its name, and its bytes while it is in progress or has something in it.
+flows = Table(
+    "flows",
+    metadata,
+    Column("deposit_id", BIG, ForeignKey("deposits.id"), primary_key=True),
+    _text("partner"),
+    Column("name_bytes", LargeBinary, nullable=False),
+    _text("sha256"),
+    _count("holds_name"),
+    _count("holds_bytes"),
+)
+Index("uq_flows_name", flows.c.partner, flows.c.name_bytes, unique=True,
+      sqlite_where=flows.c.holds_name == 1, postgresql_where=flows.c.holds_name == 1)  # fmt: skip
+Index("uq_flows_bytes", flows.c.partner, flows.c.sha256, unique=True,
+      sqlite_where=flows.c.holds_bytes == 1, postgresql_where=flows.c.holds_bytes == 1)  # fmt: skip
+
+# --- what we said ----------------------------------------------------------------------------------------------------
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("deposit_id", BIG, ForeignKey("deposits.id"), primary_key=True),
+    _text("interface"),
+    _text("announced"),
+    _text("state"),  # as reported, never changed; deposits.state follows what is decided later
+    _text("snapshot"),
+    _text("snapshot_day", None),
+    _text("packs"),  # JSON
+    _text("not_judged"),  # JSON
+    _text("members"),  # JSON
+    _count("members_refused"),
+    _text("declared"),  # JSON, per currency: how many invoices were read and their total, before anything was decided
+    _count("expanded_bytes", BigInteger()),
+    _text("rejects_file"),  # the daily file that told a refused flow or file; - where there is nothing to tell
+    Index("ix_verdicts_rejects_file", "rejects_file"),
+)
+invoices = Table(
+    "invoices",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _text("partner"),
+    _text("received_day"),
+    _text("member"),
+    _text("number"),
+    _text("type"),
+    _text("issued", None),
+    _text("framework"),
+    _text("supplier_type"),
+    _text("supplier"),
+    _text("supplier_name"),
+    _text("recipient"),
+    _text("recipient_name"),
+    _text("service"),
+    _text("commitment"),
+    _text("currency"),
+    _text("total"),
+    Column("total_millionths", BigInteger, nullable=True),  # negative for a credit note: it is subtracted
+    _text("outcome"),
+    _text("receiver"),  # who gets its pivot
+    _count("judgement"),  # 1, then one more each time a pending invoice is judged again
+    _text("pending_since", None),
+    _text("rejects_file"),  # the daily file that told its refusal
+    PrimaryKeyConstraint("deposit_id", "rank"),
+    Index("ix_invoices_number", "number", "supplier"),
+    Index("ix_invoices_outcome", "outcome", "received_day"),
+)
+number_claims = Table(
+    "number_claims",
+    metadata,
+    _text("scope"),
+    _text("supplier_type"),
+    _text("supplier"),
+    _text("number"),
+    _count("year"),
+    _deposit(),
+    _count("rank"),
+    PrimaryKeyConstraint("supplier", "number", "year", "supplier_type", "scope"),
+    Index("ix_number_claims_deposit", "deposit_id", "rank"),
+    Index("ix_number_claims_number", "number"),
+)
+findings = Table(
+    "findings",
+    metadata,
+    _deposit(),
+    _count("rank"),  # 0: on the flow or one of its files
+    _count("judgement"),
+    _count("position"),
+    _text("rule"),
+    _text("code"),
+    _text("severity"),
+    _text("pack"),
+    _text("member"),
+    _text("at"),
+    _text("path"),
+    _count("line"),
+    _count("column"),
+    _text("value"),
+    _text("facts"),  # JSON
+    PrimaryKeyConstraint("deposit_id", "rank", "judgement", "position"),
+)
+transitions = Table(  # append-only: a correction is a new row
+    "transitions",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _count("sequence"),
+    _text("status"),
+    _text("at"),
+    _text("comment"),
+    _text("set_by"),
+    _text("batch"),  # name of the lifecycle return that told it
+    _count("audited"),  # the row of the partner's audit chain that covers it
+    PrimaryKeyConstraint("deposit_id", "rank", "sequence"),
+)
+decisions = Table(  # an operator's word on what was held or set apart
+    "decisions",
+    metadata,
+    _deposit(),
+    _count("rank"),  # 0: the deposit itself (quarantine)
+    _text("choice"),
+    _text("operator"),
+    _text("reason"),
+    _text("at"),
+    PrimaryKeyConstraint("deposit_id", "rank"),
+)
+
+# --- what we send ----------------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _text("place"),  # drop/<code>/out or recipients/<code>/out
+    _text("name"),
+    _text("kind"),
+    _text("owner"),  # application code under which the bytes are stored, and whose folder it is
+    Column("deposit_id", BIG, ForeignKey("deposits.id"), nullable=True),
+    _text("sha256"),
+    _count("size_bytes", BigInteger()),
+    _text("state"),  # ready, uploaded, sent
+    Column("lot_id", BIG, nullable=True),
+    PrimaryKeyConstraint("place", "name"),
+    Index("ix_outbox_deposit", "deposit_id", "kind"),
+    Index("ix_outbox_lot", "lot_id", "state"),
+    Index("ix_outbox_state", "state"),
+)
+reject_days = Table(
+    "reject_days",
+    metadata,
+    _text("partner"),
+    _text("supplier"),
+    _text("day"),
+    _count("ordinal"),
+    _text("name"),
+    _count("invoices"),
+    PrimaryKeyConstraint("partner", "supplier", "day", "ordinal"),
+)
+
+# --- reference data --------------------------------------------------------------------------------------------------
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    _text("kind"),  # directory, commitments
+    _text("name"),
+    _text("day"),
+    _text("imported_at"),
+    _count("has_suppliers"),
+    Index("ix_snapshots_day", "kind", "day"),
+)
+structures = Table(
+    "structures",
+    metadata,
+    Column("snapshot_id", BIG, ForeignKey("snapshots.id"), nullable=False),
+    _text("siret"),
+    _count("identifier_type"),
+    _text("name"),
+    _count("is_active"),
+    _count("requires_service"),
+    _count("requires_commitment"),
+    _count("requires_service_or_commitment"),
+    _count("is_moa"),
+    _count("is_moa_only"),
+    _count("returns_payment_status"),
+    _text("successor"),
+    _text("inactive_since", None),
+    PrimaryKeyConstraint("snapshot_id", "siret"),
+    sqlite_with_rowid=False,
+)
+services = Table(
+    "services",
+    metadata,
+    Column("snapshot_id", BIG, ForeignKey("snapshots.id"), nullable=False),
+    _text("siret"),
+    _text("code"),
+    _text("label"),
+    _count("is_active"),
+    _text("valid_from", None),
+    _text("valid_to", None),
+    _count("requires_commitment"),
+    _count("position"),
+    PrimaryKeyConstraint("snapshot_id", "siret", "position"),
+    sqlite_with_rowid=False,
+)
+suppliers = Table(
+    "suppliers",
+    metadata,
+    Column("snapshot_id", BIG, ForeignKey("snapshots.id"), nullable=False),
+    _text("type"),
+    _text("identifier"),
+    _text("name"),
+    _count("is_active"),
+    PrimaryKeyConstraint("snapshot_id", "identifier", "type"),
+    sqlite_with_rowid=False,
+)
+commitments = Table(
+    "commitments",
+    metadata,
+    Column("snapshot_id", BIG, ForeignKey("snapshots.id"), nullable=False),
+    _text("number"),
+    _text("service"),
+    _text("structure"),
+    _text("supplier"),
+    _text("state"),
+    _text("opened", None),
+    _text("closed", None),
+    PrimaryKeyConstraint("snapshot_id", "number"),
+    sqlite_with_rowid=False,
+)
+declared = Table(  # what an operator declared: commitments unavailable, since when
+    "declared",
+    metadata,
+    Column("subject", BYTEWISE, primary_key=True),
+    _text("value"),
+    _text("at"),
+)
+
+# --- the machinery of work: may differ between two runs of the same drops ---------------------------------------------
+
+lots = Table(
+    "lots",
+    metadata,
+    Column("id", BIG, primary_key=True),
+    _text("partner"),
+    _text("kind"),  # judge, deliver
+    _text("state"),  # claimed, done
+    _count("attempt"),  # the fencing token
+    Column("lease_until", BigInteger, nullable=False),  # milliseconds of machine time: no identity hangs on it
+    _text("claimed_by"),
+    Index("ix_lots_state", "state", "lease_until"),
+)
+audit = Table(
+    "audit",
+    metadata,
+    _text("partner"),
+    _count("sequence"),
+    _count("transitions"),
+    _text("digest"),
+    _text("previous"),
+    _text("hash"),
+    _text("at"),
+    PrimaryKeyConstraint("partner", "sequence"),
+)
+
+HEAD = "0001"  # the newest migration; a test compares it with the scripts

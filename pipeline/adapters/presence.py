@@ -1,0 +1,55 @@
+"""Who is at work on this machine: each process holds the lock of a file of its own for as long as it lives.
+
+The kernel frees the lock of a process that died, however it died: its lots can be taken over at once, without waiting
+for their lease. A process of another machine has no file here: nobody can tell, and its lease decides.
+"""
+
+import fcntl
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+
+class Presence:
+    """One worker: its token, and a folder of its own for what it spools."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        self.token = uuid.uuid4().hex
+        self._lock = os.open(self._lock_path(self.token), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.spool = root / self.token
+        self.spool.mkdir()
+
+    def is_dead(self, token: str) -> bool:
+        """The worker of this token ran on this machine and is gone."""
+        try:
+            descriptor = os.open(self._lock_path(token), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def clear_the_dead(self, still_named: frozenset[str]) -> None:
+        """Remove what dead workers spooled, and the lock files of those that no lot names any more."""
+        for lock in self.root.glob("*.lock"):
+            token = lock.stem
+            if token != self.token and self.is_dead(token):
+                shutil.rmtree(self.root / token, ignore_errors=True)
+                if token not in still_named:
+                    lock.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        shutil.rmtree(self.spool, ignore_errors=True)
+        self._lock_path(self.token).unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def _lock_path(self, token: str) -> Path:
+        return self.root / f"{token}.lock"

@@ -1,0 +1,78 @@
+"""`explain` and `flows`: what the tables say, without judging anything."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline import codes
+from pipeline.cli.boundary import UsageError
+from pipeline.cli.layout import columns, paragraph
+from pipeline.cli.options import Format, FormatOption, Lang, LangOption
+from pipeline.codes import Code
+from pipeline.flows import INTERFACES
+
+_SEVERITIES_FR = {
+    "fatal": "flux irrecevable", "error": "erreur", "warning": "avertissement", "hold": "mise en attente",
+    "info": "information", "off": "non appliquée", "-": "non appliquée", "fault": "défaillance de notre côté",
+}  # fmt: skip
+_TYPES_FR = {
+    "E1": "structuré", "E2": "mixte", "E3": "frais de justice", "E4": "structuré, travaux", "E5": "mixte, travaux",
+}  # fmt: skip
+
+
+def explain(
+    code: Annotated[str, typer.Argument(help="identifiant d'une règle (RTG-021) ou code public (IRR_VIDE)")],
+    format: FormatOption = Format.TEXT,
+    lang: LangOption = Lang.FR,
+) -> None:
+    """Ce qu'un code veut dire, pourquoi, d'où il vient, comment corriger."""
+    wanted = code.upper()
+    rows = [codes.ALL[wanted]] if wanted in codes.ALL else [r for r in codes.ALL.values() if r.public_code == wanted]
+    if not rows:
+        raise UsageError(f"{code} : code inconnu ; la liste est dans docs/codes.md")
+    for row in rows:
+        if format is Format.JSON:
+            print(json.dumps(_as_json(row), ensure_ascii=False))
+        else:
+            print(_as_text(row, lang))
+
+
+def flows(format: FormatOption = Format.TEXT) -> None:
+    """Les codes interface, ouverts ou non."""
+    rows = sorted(INTERFACES.values(), key=lambda row: row.code)
+    if format is Format.JSON:
+        for row in rows:
+            print(json.dumps({"code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
+                              "works_only": row.works_only, "twin_of": row.twin, "state": row.state}, ensure_ascii=False))  # fmt: skip
+        return
+    table = [("code", "type", "syntaxe", "ouvert", "contenu")]
+    table += [
+        (row.code, row.type, row.syntax or "-", "oui" if row.is_open else "non", _TYPES_FR[row.type]) for row in rows
+    ]
+    print(columns(table))
+
+
+def _as_json(row: Code) -> dict[str, object]:
+    return {
+        "code": row.id, "stage": row.stage, "severity": {"legacy-edi": row.legacy, "ctc-b2g": row.ctc},
+        "outcome": row.outcome, "public_code": row.public_code, "place": row.place, "condition": row.condition,
+        "message_fr": row.message_fr, "message_en": row.message_en, "remedy_fr": row.remedy_fr,
+        "remedy_en": row.remedy_en, "corresponds_to": row.corresponds_to, "confidence": row.confidence,
+        "recyclable": row.recyclable, "policy": row.policy, "since": row.since,
+    }  # fmt: skip
+
+
+def _as_text(row: Code, lang: Lang) -> str:
+    french = lang is Lang.FR
+    head = [row.id, *([row.public_code] if row.public_code else [])]
+    severity = _SEVERITIES_FR[row.legacy] if french else row.legacy
+    rows = [
+        ("Message" if french else "message", row.message_fr if french else row.message_en),
+        ("Que faire" if french else "remedy", row.remedy_fr if french else row.remedy_en),
+        ("Gravité" if french else "severity", f"{severity} (legacy-edi), {row.ctc} (ctc-b2g)"),
+        ("Lieu" if french else "place", row.place),
+        ("Règle" if french else "rule", row.condition),
+        ("Source" if french else "source", f"{row.corresponds_to} [{row.confidence}]"),
+    ]
+    return "\n".join((" · ".join(head), *(paragraph(label, text) for label, text in rows), ""))

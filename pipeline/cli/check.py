@@ -1,0 +1,129 @@
+"""`check`: the checks of the platform, before the drop, on your own machine."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.boundary import REFUSED, UsageError
+from pipeline.cli.options import (
+    Format,
+    FormatOption,
+    Lang,
+    LangOption,
+    existing,
+    interface_of,
+    policies_of,
+    profile_of,
+)
+from pipeline.terms import LEGACY, Terms
+
+if TYPE_CHECKING:
+    from pipeline.model import Verdict
+    from pipeline.preflight import Preflight
+
+SHOWABLE_PACKS = ("br-fr",)
+
+
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="fichiers ou dossiers (.xml, .pdf, .tar.gz, noms de flux)")],
+    profile: Annotated[str, typer.Option("--profile", help="legacy-edi ou ctc-b2g")] = LEGACY,
+    interface: Annotated[str, typer.Option("--interface", help="code interface des fichiers sans nom de flux")] = "",
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="annuaire : dossier, XLSX ou XML ; sans lui, pas de routage")
+    ] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", help="règles montrées en plus, pour information")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option("--policy", help="NOM=NIVEAU : facturx, pdfa, en16931, br-fr = error, warning, off"),
+    ] = None,
+    infos: Annotated[bool, typer.Option("--infos", help="montrer aussi les informations")] = False,
+    format: FormatOption = Format.TEXT,
+    lang: LangOption = Lang.FR,
+) -> None:
+    """Contrôle des flux ou des factures avant le dépôt ; rien n'est écrit."""
+    for pack in with_ or ():
+        if pack not in SHOWABLE_PACKS:
+            raise UsageError(f"--with {pack} : attendu {' ou '.join(SHOWABLE_PACKS)}")
+    terms = Terms(
+        profile=profile_of(profile),
+        policies=policies_of(policy or (), profile),
+        shown_packs=tuple(with_ or ()),
+    )
+    refused = total = 0
+    with _preflight(existing(paths), terms, interface_of(interface), directory) as (preflight, files):
+        for path in _with_progress(files):
+            verdict = preflight.judge(path)
+            total += 1
+            refused += verdict.state != "IN_INTEGRE"
+            _print(verdict, path, format, lang, infos=infos)
+    if not total:
+        raise UsageError("aucun fichier à contrôler dans ce qui est donné (.xml, .pdf, .tar.gz ou nom de flux)")
+    if format is Format.TEXT and total > 1:
+        print(f"\n{total} fichiers : {total - refused} bons, {refused} avec un refus" if lang is Lang.FR
+              else f"\n{total} files: {total - refused} good, {refused} with a refusal")  # fmt: skip
+    if refused:
+        raise typer.Exit(REFUSED)
+
+
+class _preflight:
+    """Opens what `check` needs, Saxon first: its server compiles while the rest is being loaded."""
+
+    def __init__(self, paths: Iterable[Path], terms: Terms, interface: str, directory: Path | None) -> None:
+        self.paths, self.terms, self.interface, self.directory = list(paths), terms, interface, directory
+
+    def __enter__(self) -> "tuple[Preflight, list[Path]]":
+        from pipeline.adapters.saxon_pool import SaxonEngine
+
+        self.rules = SaxonEngine()
+        from pipeline.adapters.artefacts import InstalledSchemas
+        from pipeline.ports import Tools
+        from pipeline.preflight import Preflight, files
+
+        chosen = list(files(self.paths, self.terms))
+        tools = Tools(InstalledSchemas(), self.rules, self.terms)
+        preflight = Preflight(tools, datetime.now(UTC), self.interface)
+        if self.directory is not None:
+            self._load_directory(preflight, self.directory)
+        return preflight, chosen
+
+    def _load_directory(self, preflight: "Preflight", directory: Path) -> None:
+        from pipeline.adapters.directory_files import DirectoryError, as_known
+        from pipeline.model import Snapshot
+
+        existing([directory])
+        try:
+            preflight.structures = as_known(directory)
+        except DirectoryError as error:
+            raise UsageError(str(error)) from error
+        preflight.snapshot = Snapshot(directory.name, preflight.now.date())
+
+    def __exit__(self, *_: object) -> None:
+        self.rules.close()
+
+
+def _print(verdict: "Verdict", path: Path, format: Format, lang: Lang, *, infos: bool) -> None:
+    if format is Format.JSON:
+        from pipeline.returns.verdict import as_json
+
+        print(json.dumps(as_json(verdict, str(path), lang.value), ensure_ascii=False), flush=True)
+        return
+    from pipeline.cli.verdicts import lines
+
+    for line in lines(verdict, str(path), lang, with_infos=infos):
+        print(line)
+
+
+def _with_progress(files: list[Path]) -> Iterator[Path]:
+    """A bar on standard error, on a terminal only, when there is something to wait for."""
+    if len(files) < 20 or not sys.stderr.isatty():
+        yield from files
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(files, description="contrôle", console=Console(stderr=True), transient=True)

@@ -1,0 +1,201 @@
+"""`demo`: a home of its own, a sample directory, flows of every kind dropped, judged, routed, answered."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from pipeline.cli.boundary import FAULT, REFUSED, UsageError
+from pipeline.cli.layout import columns, paragraph
+
+if TYPE_CHECKING:
+    from pipeline.model import Verdict
+    from pipeline.runner import Home
+
+DEFAULT_HOME = Path("var/demo")
+MARK = ".chorus-edi-demo"  # we only ever empty a folder that carries it
+OURS = "CPP001"
+FINISHED_S = 60  # the files are given an age: nobody is still writing them
+
+# Every open interface code, then what issuers get wrong most: a whole flow, one invoice of several, one file of several.
+FLOWS = (
+    "FSO1100A/FSO1100A_XXX999_XXX9991100EN1693100000001",
+    "FSO1100A/FSO1100A_XXX999_XXX9991100ARCHIVE00000001",
+    "FSO1100A/FSO1100A_XXX999_XXX9991100AVOIR0000000001",
+    "FSO1106A/FSO1106A_XXX999_XXX9991106EN1693100000001",
+    "FSO1110A/FSO1110A_XXX999_XXX9991110SIMPLE000000001",
+    "FSO1113A/FSO1113A_XXX999_XXX9991113PLUSIEURS000001",
+    "FSO1116A/FSO1116A_XXX999_XXX9991116SIMPLE000000001",
+    "FSO1117A/FSO1117A_XXX999_XXX9991117EN1693100000001",
+    "FSO1117A/FSO1117A_XXX999_XXX9991117ARCHIVE00000001",
+    "FSO1120A/FSO1120A_XXX999_XXX9991120SIMPLE000000001",
+    "FSO1130A/FSO1130A_XXX999_XXX9991130CADREA400000001",
+    "FSO1131A/FSO1131A_XXX999_XXX9991131SIMPLE000000001",
+    "FSO1137A/FSO1137A_XXX999_XXX9991137SIMPLE000000001",
+    "refused/dup-002/FSO1100A_XXX999_XXX9991100DUP002000000001",
+    "refused/fil-003/FSO1100A_XXX999_XXX9991100FIL003000000001",
+    "refused/idn-002/FSO1106A_XXX999_XXX9991106IDN002000000001",
+    "refused/xml-010/FSO1100A_XXX999_XXX9991100XML010000000001",
+    "refused/rtg-021/FSO1100A_XXX999_XXX9991100RTG021000000001",
+    "refused/pdf-003/FSO1117A_XXX999_XXX9991117PDF003000000001",
+    "refused/amt-011/FSO1100A_XXX999_XXX9991100AMT011000000001",
+)
+_STATES = {
+    "IN_INTEGRE": ("intégré", "green"),
+    "IN_INTEGRE_PARTIEL": ("intégré en partie", "yellow"),
+    "IN_REJETE": ("rejeté", "red"),
+    "IN_EN_ATTENTE_TRAITEMENT_CPP": ("en attente", "yellow"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table that ends the demo."""
+
+    name: str
+    state: str
+    integrated: int
+    refused: int
+    reasons: str
+
+
+def demo(
+    home: Annotated[Path, typer.Option("--home", help="dossier de la démonstration, vidé d'abord")] = DEFAULT_HOME,
+) -> None:
+    """Des flux de chaque sorte, du dossier de dépôt aux réponses, en une commande."""
+    from pipeline import runner
+    from pipeline.cli.operate import _progress, print_invariants
+
+    samples = sample_folder()
+    _empty(home)
+    verdicts: list[Verdict] = []
+    with prepare(home, samples) as place:
+        drop(place, samples, FLOWS)
+        click.echo(f"{len(FLOWS)} flux déposés dans {home / 'drop' / 'XXX999' / 'in'}\n")
+        with _progress(quiet=False) as progress:
+            done = runner.run(place, on_verdict=lambda told: verdicts.append(told.verdict), on_progress=progress)
+        _print_table([_row(verdict) for verdict in sorted(verdicts, key=lambda v: v.read.received.name)])
+        _print_answers(home, done.sent)
+        lines = runner.verify(place)
+        again = runner.run(place)
+    click.echo("\nInvariants (chorus-edi verify)")
+    print_invariants(lines)
+    click.echo(f"\nUn second run : {'rien à faire' if again.is_idle else 'quelque chose a été refait'}")
+    click.echo(f"\nÀ vous : chorus-edi status --home {home}   |   chorus-edi explain RTG-021")
+    for fault in done.faults:
+        click.echo(f"chorus-edi : {fault}", err=True)
+    if done.faults:
+        raise typer.Exit(FAULT)
+    if not again.is_idle or not all(line.ok for line in lines):
+        raise typer.Exit(REFUSED)
+
+
+def sample_folder() -> Path:
+    """The fixtures: inside the wheel, or beside the package in a checkout."""
+    spec = find_spec("pipeline")
+    if spec is None or not spec.submodule_search_locations:
+        raise AssertionError("this module lies in that package")
+    package = Path(spec.submodule_search_locations[0])
+    for folder in (package / "_data" / "fixtures", package.parent / "fixtures"):
+        if (folder / "index.tsv").is_file():
+            return folder
+    raise UsageError("les exemples ne sont pas installés ; dans un dépôt de sources : make fixtures")
+
+
+def prepare(home: Path, samples: Path) -> "Home":
+    """A new home with the sample directory and partners."""
+    from pipeline import runner
+    from pipeline.settings import load
+
+    place = runner.open_home(home, load(home, ours=OURS))
+    (home / MARK).touch()
+    told = runner.import_directory(place, samples / "directory")
+    click.echo(f"Annuaire : {told.imported.structures} structures, {told.imported.services} services")
+    for partner in sample_partners(samples):
+        runner.add_partner(place, partner)
+    return place
+
+
+def sample_partners(samples: Path) -> "Iterator[Any]":
+    """The sheets of `partners.json`."""
+    from pipeline.cli.reference import _receives, _right
+    from pipeline.runner import Partner
+
+    for sheet in json.loads((samples / "partners.json").read_text(encoding="utf-8")):
+        yield Partner(
+            code=sheet["code"],
+            name=sheet["name"],
+            flows=tuple(sheet.get("flows", ())),
+            rights=tuple(_right(text) for text in sheet.get("may_file", ())),
+            receives=tuple(_receives(text) for text in sheet.get("receives", ())),
+        )
+
+
+def drop(place: "Home", samples: Path, flows: tuple[str, ...], partner: str = "XXX999") -> None:
+    """Drop sample files as a partner does: under another name, then renamed."""
+    folder = place.root(place.settings.roots.drop) / partner / "in"
+    for path in flows:
+        source = samples / path
+        partial = folder / f".{source.name}.part"
+        shutil.copyfile(source, partial)
+        finished = place.clock.now().timestamp() - FINISHED_S
+        os.utime(partial, (finished, finished))
+        partial.rename(folder / source.name)
+
+
+def _empty(home: Path) -> None:
+    if home.exists():
+        if any(home.iterdir()) and not (home / MARK).is_file():
+            raise UsageError(f"{home} n'est pas une démonstration et n'est pas vide ; choisissez --home AUTRE")
+        shutil.rmtree(home)
+
+
+def _row(verdict: "Verdict") -> Row:
+    from pipeline.model import InvoiceOutcome
+
+    refusing = [f.rule for f in verdict.findings if f.refuses]
+    refusing += [f.rule for invoice in verdict.invoices for f in invoice.findings if f.refuses]
+    reasons = list(dict.fromkeys(refusing))
+    shown = ", ".join(reasons[:2]) + (f" +{len(reasons) - 2}" if len(reasons) > 2 else "")
+    return Row(
+        verdict.read.received.name,
+        verdict.state,
+        verdict.count(InvoiceOutcome.INTEGRATED),
+        verdict.count(InvoiceOutcome.REFUSED),
+        shown,
+    )
+
+
+def _print_table(rows: list[Row]) -> None:
+    table = [("flux", "état", "int.", "ref.", "motifs")]
+    table += [(r.name, _STATES[r.state][0], str(r.integrated), str(r.refused), r.reasons) for r in rows]
+    head, rule, *lines = columns(table, right=frozenset({2, 3})).split("\n")
+    click.echo(head + "\n" + rule)
+    for row, line in zip(rows, lines, strict=True):
+        click.echo(click.style(line, fg=_STATES[row.state][1]))
+
+
+def _print_answers(home: Path, sent: "dict[str, int]") -> None:
+    click.echo("")
+    reports = home / "drop" / "XXX999" / "out"
+    click.echo(
+        paragraph(
+            "Réponses",
+            f"{reports} : {_count(reports, 'CSO')} comptes rendus, {_count(reports, 'FEN1201A')} flux de cycle de vie",
+            indent=0,
+        )
+    )
+    for receiver in sorted(p.name for p in (home / "recipients").iterdir()):
+        pivots = home / "recipients" / receiver / "out"
+        click.echo(paragraph("Livrées", f"{pivots} : {_count(pivots, 'FEN0036A')} fichiers pivot", indent=0))
+
+
+def _count(folder: Path, prefix: str) -> int:
+    return sum(1 for p in folder.iterdir() if p.name.startswith(prefix)) if folder.is_dir() else 0

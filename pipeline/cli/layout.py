@@ -1,0 +1,48 @@
+"""Plain text for people: columns that align, paragraphs that fold at the width of the terminal."""
+
+import shutil
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+
+LABEL_WIDTH = 12
+
+
+def width() -> int:
+    """Columns to write in: the terminal's, at most 110; 80 where there is no terminal."""
+    return min(shutil.get_terminal_size((80, 24)).columns, 110) if sys.stdout.isatty() else 80
+
+
+def shown(text: str) -> str:
+    """Text of others for a terminal: control, bidirectional and other invisible characters as \\uNNNN."""
+    return "".join(
+        character
+        if character == " " or not unicodedata.category(character).startswith(("C", "Z"))
+        else _escaped(character)
+        for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character if character in "\u00a0\u202f" else f"\\u{ord(character):04x}"
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """A table with a line under its head; columns in `right` are aligned on the right."""
+    widths = [max(len(str(row[rank])) for row in rows) for rank in range(len(rows[0]))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = (
+            str(cell).rjust(size) if rank in right else str(cell).ljust(size)
+            for rank, (cell, size) in enumerate(zip(row, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join((line(rows[0]), "  ".join("-" * size for size in widths), *(line(row) for row in rows[1:])))
+
+
+def paragraph(label: str, text: str, *, indent: int = 2) -> str:
+    """A label and a folded text beside it."""
+    head = " " * indent + label.ljust(LABEL_WIDTH)
+    return textwrap.fill(text, width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False)

@@ -1,0 +1,344 @@
+"""`directory`, `commitments` and `partners`: what judging needs to know besides the documents."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from pipeline.cli.boundary import REFUSED, UsageError
+from pipeline.cli.layout import columns, paragraph, shown
+from pipeline.cli.options import Format, FormatOption, HomeOption, existing, home_of, policies_of, profile_of
+from pipeline.terms import LEGACY
+from pipeline.values import parse_iso_day
+
+if TYPE_CHECKING:
+    from pipeline.model import Structure
+    from pipeline.runner import Home, Partner
+
+directory = typer.Typer(help="L'annuaire : structures et services.", no_args_is_help=True, rich_markup_mode=None)
+commitments = typer.Typer(help="Les engagements de l'État.", no_args_is_help=True, rich_markup_mode=None)
+partners = typer.Typer(help="Les partenaires et leurs droits de dépôt.", no_args_is_help=True, rich_markup_mode=None)
+MOST_REMARKS = 20
+_ASKS = {
+    "none": "ni service ni engagement",
+    "service": "un service exécutant",
+    "commitment": "un numéro d'engagement",
+    "service_or_commitment": "un service exécutant ou un numéro d'engagement",
+    "service_and_commitment": "un service exécutant et un numéro d'engagement",
+}
+DayOption = Annotated[str, typer.Option("--day", help="jour de l'extraction, AAAA-MM-JJ (aujourd'hui par défaut)")]
+
+
+def opened(home: Path | None) -> "Home":
+    from pipeline.runner import open_home
+
+    return open_home(home_of(home))
+
+
+def day_of(text: str, option: str) -> date | None:
+    if not text:
+        return None
+    day = parse_iso_day(text)
+    if day is None:
+        raise UsageError(f"{option} {text} : une date s'écrit AAAA-MM-JJ")
+    return day
+
+
+# --- directory --------------------------------------------------------------------------------------------------------
+
+
+@directory.command("import")
+def directory_import(
+    path: Annotated[Path, typer.Argument(help="dossier (structures.csv, services.csv), XLSX ou XML")],
+    day: DayOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Charger un annuaire daté ; il est gardé, et nommé dans chaque verdict."""
+    from pipeline.adapters.table_files import ReferenceFileError
+    from pipeline.runner import import_directory
+
+    existing([path])
+    with opened(home) as place:
+        try:
+            told = import_directory(place, path, day_of(day, "--day"))
+        except ReferenceFileError as error:
+            raise UsageError(str(error)) from error
+    came = told.imported
+    click.echo(
+        f"{came.snapshot.name} : {came.structures} structures, {came.services} services, {came.suppliers} fournisseurs"
+    )
+    for remark in told.remarks[:MOST_REMARKS]:
+        click.echo(paragraph(f"ligne {remark.line}", f"{shown(remark.siret)} {remark.said.fr}"))
+    if len(told.remarks) > MOST_REMARKS:
+        click.echo(f"  … et {len(told.remarks) - MOST_REMARKS} autres remarques")
+
+
+@directory.command("show")
+def directory_show(
+    siret: Annotated[str, typer.Argument(help="SIRET d'une structure ; sans lui, l'annuaire en vigueur")] = "",
+    day: DayOption = "",
+    home: HomeOption = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Ce que l'annuaire dit d'une structure et de ses services."""
+    from pipeline.runner import show_directory
+
+    with opened(home) as place:
+        snapshot, structure = show_directory(place, siret or None, day_of(day, "--day"))
+    if snapshot is None:
+        raise UsageError("aucun annuaire chargé ; chorus-edi directory import CHEMIN")
+    if siret and structure is None:
+        click.echo(f"{shown(siret)} : inconnu de {snapshot.name}")
+        raise typer.Exit(REFUSED)
+    if format is Format.JSON:
+        click.echo(
+            json.dumps(
+                {"snapshot": asdict(snapshot), "structure": structure and asdict(structure)},
+                default=str,
+                ensure_ascii=False,
+            )
+        )
+        return
+    click.echo(f"{snapshot.name} du {snapshot.day}")
+    if structure is not None:
+        _print_structure(structure)
+
+
+def _print_structure(structure: "Structure") -> None:
+    from pipeline.routing.requirement import effective
+
+    state = "active" if structure.is_active else f"inactive depuis {structure.inactive_since or '?'}"
+    click.echo(paragraph("Structure", f"{structure.siret} {structure.name} ({state})"))
+    click.echo(paragraph("Exige", _ASKS[effective(structure).value]))
+    if structure.successor:
+        click.echo(paragraph("Successeur", structure.successor))
+    if structure.services:
+        table = [("service", "libellé", "actif", "du", "au", "engagement")]
+        table += [
+            (
+                s.code,
+                s.label,
+                "oui" if s.is_active else "non",
+                str(s.valid_from or ""),
+                str(s.valid_to or ""),
+                "oui" if s.requires_commitment else "non",
+            )
+            for s in structure.services
+        ]
+        click.echo(columns(table))
+
+
+# --- commitments ------------------------------------------------------------------------------------------------------
+
+
+@commitments.command("import")
+def commitments_import(
+    path: Annotated[Path, typer.Argument(help="commitments.csv")], day: DayOption = "", home: HomeOption = None
+) -> None:
+    """Charger le fichier des commandes de l'État ; les factures en attente sont rejugées au prochain run."""
+    from pipeline.adapters.table_files import ReferenceFileError
+    from pipeline.runner import import_commitments
+
+    existing([path])
+    with opened(home) as place:
+        try:
+            came = import_commitments(place, path, day_of(day, "--day"))
+        except ReferenceFileError as error:
+            raise UsageError(str(error)) from error
+    click.echo(f"{came.snapshot.name} : {came.commitments} engagements")
+
+
+@commitments.command("show")
+def commitments_show(
+    numbers: Annotated[list[str] | None, typer.Argument(help="numéros d'engagement")] = None,
+    home: HomeOption = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """L'état de la table, et les engagements nommés."""
+    from pipeline.runner import show_commitments
+
+    with opened(home) as place:
+        table = show_commitments(place, numbers or ())
+    if format is Format.JSON:
+        rows = [asdict(row) for row in table.rows.values()]
+        click.echo(
+            json.dumps(
+                {"state": table.state, "day": table.day, "name": table.name, "rows": rows},
+                default=str,
+                ensure_ascii=False,
+            )
+        )
+        return
+    words = {
+        "never-loaded": "jamais chargée",
+        "fresh": "à jour",
+        "too-old": "trop ancienne",
+        "unavailable": "déclarée indisponible",
+    }
+    click.echo(f"table des engagements : {words[table.state]}" + (f" ({table.name})" if table.name else ""))
+    if table.rows:
+        lines = [("numéro", "service", "fournisseur", "état", "du", "au")]
+        lines += [
+            (r.number, r.service, r.supplier, r.state, str(r.opened or ""), str(r.closed or ""))
+            for r in table.rows.values()
+        ]
+        click.echo(columns(lines))
+
+
+@commitments.command("unavailable")
+def commitments_are_unavailable(home: HomeOption = None) -> None:
+    """Déclarer la table indisponible : les factures qui en ont besoin attendent."""
+    from pipeline.runner import commitments_unavailable
+
+    with opened(home) as place:
+        commitments_unavailable(place)
+    click.echo("engagements déclarés indisponibles ; chorus-edi commitments available met fin à l'attente")
+
+
+@commitments.command("available")
+def commitments_are_available(home: HomeOption = None) -> None:
+    """Mettre fin à l'indisponibilité : ce qui attendait est rejugé au prochain run."""
+    from pipeline.runner import commitments_available
+
+    with opened(home) as place:
+        count = commitments_available(place)
+    click.echo(f"engagements disponibles ; {count} flux à rejuger au prochain chorus-edi run")
+
+
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+
+@partners.command("add")
+def partners_add(
+    code: Annotated[str, typer.Argument(help="code application, six caractères")],
+    name: Annotated[str, typer.Option("--name", help="nom du partenaire")],
+    profile: Annotated[str, typer.Option("--profile")] = LEGACY,
+    flows: Annotated[
+        str, typer.Option("--flows", help="codes séparés par des virgules ; sans eux, tous les codes ouverts")
+    ] = "",
+    may_file: Annotated[list[str] | None, typer.Option("--may-file", help="TYPE:IDENTIFIANT[:DU[:AU]]")] = None,
+    receives: Annotated[list[str] | None, typer.Option("--receives", help="SIRET[:SERVICE]")] = None,
+    policy: Annotated[list[str] | None, typer.Option("--policy", help="NOM=NIVEAU")] = None,
+    report_warnings: Annotated[bool, typer.Option("--report-warnings/--no-report-warnings")] = True,
+    roles: Annotated[str, typer.Option("--roles", help="recipient,accountant")] = "recipient,accountant",
+    lang: Annotated[str, typer.Option("--lang", help="langue des comptes rendus : fr ou en")] = "fr",
+    until: Annotated[str, typer.Option("--until", help="dernier jour de dépôt, AAAA-MM-JJ")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="remplacer la fiche existante")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Déclarer un partenaire : ses flux, pour qui il dépose, pour qui il reçoit."""
+    from pipeline.runner import Partner, add_partner
+
+    partner = Partner(
+        code=code,
+        name=name,
+        profile=profile_of(profile),
+        flows=_flows(flows),
+        rights=tuple(_right(text) for text in may_file or ()),
+        receives=tuple(_receives(text) for text in receives or ()),
+        policies=policies_of(policy or (), profile),
+        report_warnings=report_warnings,
+        roles=_roles(roles),
+        lang=_lang(lang),
+        until=day_of(until, "--until"),
+    )
+    with opened(home) as place:
+        add_partner(place, partner, replace=replace)
+        folder = place.root(place.settings.roots.drop) / code / "in"
+    click.echo(f"{code} : déposer dans {folder}")
+
+
+@partners.command("list")
+def partners_list(home: HomeOption = None, format: FormatOption = Format.TEXT) -> None:
+    """Les partenaires, une ligne chacun."""
+    from pipeline.runner import list_partners
+
+    with opened(home) as place:
+        known = list_partners(place)
+    if format is Format.JSON:
+        for one in known:
+            click.echo(_as_json(one))
+        return
+    table = [("code", "nom", "profil", "flux", "dépose pour", "reçoit pour")]
+    table += [
+        (p.code, shown(p.name), p.profile, str(len(p.flows) or "tous"), str(len(p.rights)), str(len(p.receives)))
+        for p in known
+    ]
+    click.echo(columns(table) if known else "aucun partenaire ; chorus-edi partners add CODE --name NOM")
+
+
+@partners.command("show")
+def partners_show(code: str, home: HomeOption = None, format: FormatOption = Format.TEXT) -> None:
+    """La fiche d'un partenaire."""
+    from pipeline.runner import show_partner
+
+    with opened(home) as place:
+        partner = show_partner(place, code)
+    if partner is None:
+        click.echo(f"{shown(code)} : partenaire inconnu")
+        raise typer.Exit(REFUSED)
+    if format is Format.JSON:
+        click.echo(_as_json(partner))
+        return
+    click.echo(f"{partner.code} {shown(partner.name)}")
+    rows = (
+        ("Profil", partner.profile),
+        ("Flux", ", ".join(partner.flows) or "tous les codes ouverts"),
+        ("Dépose pour", ", ".join(f"{r.type}:{r.identifier}" for r in partner.rights) or "personne"),
+        ("Reçoit pour", ", ".join(":".join(part for part in pair if part) for pair in partner.receives) or "personne"),
+        ("Politique", ", ".join(f"{k}={v}" for k, v in partner.policies.items()) or "celle du profil"),
+        ("Langue", partner.lang),
+        ("Jusqu'au", str(partner.until or "sans limite")),
+    )
+    for label, text in rows:
+        click.echo(paragraph(label, shown(text)))
+
+
+def _as_json(partner: "Partner") -> str:
+    told: dict[str, Any] = asdict(partner)
+    return json.dumps(told, default=str, ensure_ascii=False)
+
+
+def _flows(text: str) -> tuple[str, ...]:
+    from pipeline.flows import INTERFACES
+
+    given = tuple(part.strip() for part in text.split(",") if part.strip())
+    for code in given:
+        if code not in INTERFACES or not INTERFACES[code].is_open:
+            raise UsageError(f"--flows {code} : code inconnu ou non ouvert ; la liste : chorus-edi flows")
+    return given
+
+
+def _right(text: str) -> Any:
+    from pipeline.model import DepositRight
+
+    kind, _, rest = text.partition(":")
+    identifier, *days = rest.split(":")
+    if kind not in set("1234567") or not identifier or len(days) > 2:
+        raise UsageError(f"--may-file {text} : attendu TYPE:IDENTIFIANT[:DU[:AU]], TYPE de 1 à 7")
+    start, end = (*(day_of(day, "--may-file") for day in days), None, None)[:2]
+    return DepositRight(kind, identifier, start, end)
+
+
+def _receives(text: str) -> tuple[str, str]:
+    siret, _, service = text.partition(":")
+    if len(siret) != 14 or not (siret.isascii() and siret.isdigit()):
+        raise UsageError(f"--receives {text} : attendu SIRET[:SERVICE]")
+    return siret, service
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not roles or not set(roles) <= {"recipient", "accountant"}:
+        raise UsageError(f"--roles {text} : attendu recipient, accountant, ou les deux")
+    return roles
+
+
+def _lang(text: str) -> str:
+    if text not in {"fr", "en"}:
+        raise UsageError(f"--lang {text} : attendu fr ou en")
+    return text

@@ -1,0 +1,255 @@
+"""The way of one flow: read it, decide on it, conclude. Start reading here.
+
+`read` runs in a worker process and sees the bytes; `decide` runs in the parent and sees reference data; between them go
+typed records. The numbers that `decide` wants are reserved by the shell; `conclude` hears which of them others hold.
+Same bytes, same rule packs, same directory snapshot, same reservations: same verdict, byte for byte.
+"""
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from pipeline import codes, frameworks
+from pipeline.codes import Severity
+from pipeline.identify import identify, open_member
+from pipeline.model import (
+    Decided,
+    Finding,
+    FlowState,
+    Identified,
+    Invoice,
+    InvoiceOutcome,
+    JudgedInvoice,
+    Kind,
+    Known,
+    MemberSeen,
+    NumberKey,
+    NumberOwner,
+    PackRun,
+    Read,
+    ReadInvoice,
+    ReadMember,
+    Received,
+    Slice,
+    SupplierRead,
+    Verdict,
+)
+from pipeline.ports import Tools
+from pipeline.returns import pivot
+from pipeline.returns.pivot_attachments import PivotAttachment
+from pipeline.routing import duplicates, route
+from pipeline.terms import LEGACY, Terms
+from pipeline.validators.document import Examined, JudgedDocument, examine, in_report_order
+
+NEVER_IN_CHECK = (
+    "FLW-005", "FLW-006", "FLW-007", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003", "CRN-004", "CMT-*",
+)  # fmt: skip
+
+
+def read(received: Received, source: BinaryIO, spool: BinaryIO, sink: BinaryIO, tools: Tools) -> Read:
+    """Identify and validate: same file, same records. Pivot units are written to `sink`, archives unpacked to `spool`."""
+    identified = identify(received, source, spool, tools)
+    members: list[ReadMember] = []
+    invoices: list[ReadInvoice] = []
+    packs: dict[str, PackRun] = {}
+    if not identified.is_refused:
+        ships_stylesheet = any(m.kind is Kind.STYLESHEET for m in identified.members)
+        for seen in identified.members:
+            member, judged = _read_member(identified, seen, source, spool, sink, ships_stylesheet, len(invoices), tools)
+            members.append(member)
+            invoices += judged[0]
+            packs |= {run.name: run for run in judged[1]}
+    return Read(
+        received,
+        identified.interface,
+        identified.announced,
+        in_report_order((*received.settled, *identified.findings)),
+        tuple(members),
+        tuple(invoices),
+        tuple(packs[name] for name in sorted(packs)),
+        sum(m.size_bytes for m in identified.members),
+    )
+
+
+def decide(read: Read, known: Known, terms: Terms) -> Decided:
+    """Route and check: same records, same reference rows, same decision; numbers of other deposits come in `conclude`."""
+    if is_refused(read, terms):
+        return Decided(read, (), known)
+    judged = tuple(_decide_invoice(invoice, read, known, terms) for invoice in read.invoices)
+    return Decided(read, duplicates.within_flow(judged, terms), known)
+
+
+def conclude(decided: Decided, held_by: Mapping[NumberKey, NumberOwner], terms: Terms) -> Verdict:
+    """Settle the numbers that another invoice holds, and say what becomes of the flow."""
+    read = decided.read
+    invoices = tuple(
+        duplicates.settle(invoice, held_by.get(invoice.claim) if invoice.claim else None, read.received, terms)
+        for invoice in decided.invoices
+    )
+    on_members = [f for member in read.members for f in in_report_order(member.findings)]
+    return Verdict(
+        read,
+        flow_state(read, invoices, terms),
+        (*read.findings, *on_members),
+        invoices,
+        decided.known.snapshot,
+        _not_judged(decided.known),
+    )
+
+
+def is_refused(read: Read, terms: Terms) -> bool:
+    """Nothing of the flow enters: a fatal finding, or a failed member where one takes its flow with it."""
+    if read.is_refused or any(f.severity is Severity.FATAL for m in read.members for f in m.findings):
+        return True
+    switches = terms.switches
+    switch = switches.member_failure_legacy if terms.profile == LEGACY else switches.member_failure_ctc
+    return switch == "refuse-flow" and any(m.is_refused for m in read.members)
+
+
+def flow_state(read: Read, invoices: tuple[JudgedInvoice, ...], terms: Terms) -> FlowState:
+    """What the report says of the flow (spec 02 section 3.1)."""
+    if is_refused(read, terms):
+        return FlowState.REJECTED
+    outcomes = {invoice.outcome for invoice in invoices}
+    is_short = InvoiceOutcome.REFUSED in outcomes or any(m.is_refused for m in read.members)
+    if InvoiceOutcome.PENDING in outcomes:
+        return FlowState.PARTIAL if is_short or InvoiceOutcome.INTEGRATED in outcomes else FlowState.WAITING
+    if InvoiceOutcome.INTEGRATED in outcomes:
+        return FlowState.PARTIAL if is_short else FlowState.INTEGRATED
+    return FlowState.REJECTED
+
+
+def outcome(found: tuple[Finding, ...]) -> InvoiceOutcome:
+    """An error refuses; a hold alone lets wait; everything else enters."""
+    if any(f.refuses for f in found):
+        return InvoiceOutcome.REFUSED
+    if any(f.severity is Severity.HOLD for f in found):
+        return InvoiceOutcome.PENDING
+    return InvoiceOutcome.INTEGRATED
+
+
+# --- read, one member -------------------------------------------------------------------------------------------------
+
+
+def _read_member(
+    identified: Identified,
+    seen: MemberSeen,
+    source: BinaryIO,
+    spool: BinaryIO,
+    sink: BinaryIO,
+    ships_stylesheet: bool,
+    before: int,
+    tools: Tools,
+) -> tuple[ReadMember, tuple[list[ReadInvoice], tuple[PackRun, ...]]]:
+    if not seen.kind.is_invoice or any(f.refuses for f in seen.findings):
+        return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, seen.findings), ([], ())
+    document = open_member(identified, seen, source, spool)
+    examined = examine(
+        document, seen, identified.received, identified.interface, ships_stylesheet=ships_stylesheet, tools=tools
+    )
+    examined, omitted = _capped(examined, tools.terms)
+    records = [
+        _record(rank, judged, seen, document, identified, sink, tools)
+        for rank, judged in enumerate(examined.invoices, start=before + 1)
+    ]
+    findings = (*seen.findings, *examined.findings)
+    return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, findings, omitted), (records, examined.packs)
+
+
+def _capped(examined: Examined, terms: Terms) -> tuple[Examined, int]:
+    """Keep at most `document_max` findings of a document, and count the rest: a refusal is never lost by the cap."""
+    left = terms.findings.document_max
+    total = len(examined.findings) + sum(len(j.findings) for j in examined.invoices)
+    if total <= left:
+        return examined, 0
+    kept_on_file = _first(examined.findings, left)
+    left -= len(kept_on_file)
+    kept = []
+    for judged in examined.invoices:
+        found = _first(judged.findings, max(left, 1))
+        left -= len(found)
+        kept.append(JudgedDocument(judged.invoice, found, judged.opened))
+    shown = len(kept_on_file) + sum(len(j.findings) for j in kept)
+    return Examined(kept_on_file, tuple(kept), examined.packs), total - shown
+
+
+def _first(found: tuple[Finding, ...], most: int) -> tuple[Finding, ...]:
+    """The first findings, and one that refuses in the last place when the cut would hide all of those."""
+    kept = found[:most]
+    if kept and not any(f.refuses for f in kept):
+        refusing = next((f for f in found[most:] if f.refuses), None)
+        if refusing is not None:
+            kept = (*kept[:-1], refusing)
+    return kept
+
+
+def _record(
+    rank: int,
+    judged: JudgedDocument,
+    seen: MemberSeen,
+    document: bytes,
+    identified: Identified,
+    sink: BinaryIO,
+    tools: Tools,
+) -> ReadInvoice:
+    """What the decision needs of one invoice; its pivot unit goes to the sink unless it is refused already."""
+    invoice = judged.invoice
+    unit = None
+    if not any(f.refuses for f in judged.findings):
+        offset = sink.tell()
+        opened = [PivotAttachment(o.name, o.content, o.mime, o.category, o.is_pdf, o.type) for o in judged.opened]
+        pivot.unit(invoice, opened, identified.received, identified.interface, document, seen.name, sink)
+        unit = Slice(offset, sink.tell() - offset)
+    supplier = invoice.supplier
+    gross = invoice.total_gross
+    return ReadInvoice(
+        rank=rank,
+        member=seen.name,
+        number=invoice.number,
+        type=invoice.type.text if invoice.type else ("381" if invoice.is_credit_note else ""),
+        issued=invoice.issued.value if invoice.issued else None,
+        framework=invoice.framework.text if invoice.framework else frameworks.DEFAULT,
+        framework_at=invoice.framework,
+        supplier=SupplierRead(
+            supplier.identifier_type,
+            supplier.identifier,
+            supplier.name.text if supplier.name else "",
+            supplier.address.country.text if supplier.address.country else "",
+        ),
+        recipient=invoice.recipient.identifier,
+        recipient_name=invoice.recipient.name.text if invoice.recipient.name else "",
+        service=invoice.service.value,
+        service_name=invoice.service_name.text if invoice.service_name else "",
+        commitment=invoice.commitment.value,
+        market=invoice.market,
+        origins=invoice.origins,
+        has_validator=_has_validator(invoice),
+        currency=invoice.currency.text if invoice.currency else "",
+        total=gross.text if gross is not None and gross.value is not None else "",
+        findings=judged.findings,
+        pivot=unit,
+    )
+
+
+def _has_validator(invoice: Invoice) -> bool:
+    return invoice.validator is not None and invoice.validator.identifier is not None
+
+
+# --- decide, one invoice ----------------------------------------------------------------------------------------------
+
+
+def _decide_invoice(invoice: ReadInvoice, read: Read, known: Known, terms: Terms) -> JudgedInvoice:
+    routed = route.findings(invoice, read.received, read.interface, known, terms)
+    found = in_report_order((*invoice.findings, *routed))
+    proved = (
+        known.rights is not None
+        and terms.switches.authorised_issuers == "enforce"
+        and not any(f.code == codes.PTY_020.id for f in routed)
+    )
+    claim = duplicates.number_key(invoice, read.received.partner, rights_proved=proved)
+    return JudgedInvoice(invoice, found, outcome(found), claim)
+
+
+def _not_judged(known: Known) -> tuple[str, ...]:
+    if known.has_ledger:
+        return ()
+    return NEVER_IN_CHECK if known.snapshot is not None else (*NEVER_IN_CHECK, "RTG-*")

@@ -1,0 +1,78 @@
+"""The same checks before the drop: no ledger, no partner, nothing written. What `chorus-edi check` calls.
+
+A bare file is judged as its content says; its base name counts only when all of it follows the grammar of flow names.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pipeline import judge
+from pipeline.identify import flow_name
+from pipeline.model import (
+    Decided,
+    Known,
+    NumberKey,
+    Received,
+    Snapshot,
+    Structure,
+    Verdict,
+)
+from pipeline.ports import Tools
+from pipeline.routing import duplicates
+from pipeline.terms import Terms
+
+SUFFIXES = (".xml", ".pdf", ".tar.gz")
+SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
+
+
+@dataclass
+class Preflight:
+    """One call of `check`: its terms, its directory, and the numbers seen in the files given so far."""
+
+    tools: Tools
+    now: datetime
+    interface: str = ""
+    snapshot: Snapshot | None = None
+    structures: Mapping[str, Structure] = field(default_factory=dict)
+    seen: dict[NumberKey, str] = field(default_factory=dict)
+
+    def judge(self, path: Path) -> Verdict:
+        """Judge one file in full, but for what only a partner's sheet or a ledger can tell."""
+        terms = self.tools.terms
+        with (
+            path.open("rb") as source,
+            tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as unpacked,
+            tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as sink,
+        ):
+            digest = hashlib.file_digest(source, "sha256").hexdigest()
+            size = source.seek(0, 2)
+            source.seek(0)
+            received = Received("", path.name, digest, size, self.now, interface=self.interface)
+            read = judge.read(received, source, cast(BinaryIO, unpacked), cast(BinaryIO, sink), self.tools)
+        known = Known(self.snapshot, self.structures, has_ledger=False)
+        return judge.conclude(self._without_repeats(judge.decide(read, known, terms), terms), {}, terms)
+
+    def _without_repeats(self, decided: Decided, terms: Terms) -> Decided:
+        """A number that an earlier file of this call carries is a double too (DUP-002)."""
+        decided = duplicates.within_files(decided, self.seen, terms)
+        for rank, key in decided.wanted:
+            self.seen.setdefault(key, f"{decided.read.received.name} ({rank})")
+        return decided
+
+
+def files(paths: Iterable[Path], terms: Terms) -> Iterator[Path]:
+    """The files named, and those of the folders named that look like flows or invoices, in the order of their names."""
+    for path in paths:
+        if path.is_dir():
+            yield from (p for p in sorted(path.rglob("*")) if p.is_file() and _is_candidate(p, terms))
+        else:
+            yield path
+
+
+def _is_candidate(path: Path, terms: Terms) -> bool:
+    return path.name.lower().endswith(SUFFIXES) or flow_name(path.name, terms)[0] is not None

@@ -1,0 +1,92 @@
+"""The integration report (compte rendu d'intégration, CSO): the one answer to one deposit.
+
+The layout of the platform's own file is not published: ours has the shape of CPPFluxStatuts (spec 02 section 3.1).
+Every time inside is that of the deposit, so that a retry writes the same bytes.
+"""
+
+from pipeline.model import FlowState, InvoiceOutcome, Verdict
+from pipeline.returns import message
+from pipeline.returns.envelope import envelope, moment
+from pipeline.returns.markup import DECLARATION, leaf, node
+from pipeline.returns.names import report_name
+from pipeline.returns.report_rows import ReportLine, lines
+from pipeline.terms import Terms
+
+VERSION = "V1_18"  # the text that the schema of status files itself gives
+STATUS_IDS = {
+    FlowState.INTEGRATED: 90,
+    FlowState.PARTIAL: 96,
+    FlowState.REJECTED: 93,
+    FlowState.WAITING: 91,
+}
+# outcome -> (one, many); zero is singular in French, plural in English
+_COUNTED = {
+    message.FRENCH: {
+        InvoiceOutcome.INTEGRATED: ("facture intégrée", "factures intégrées"),
+        InvoiceOutcome.REFUSED: ("refusée", "refusées"),
+        InvoiceOutcome.PENDING: ("en attente", "en attente"),
+    },
+    message.ENGLISH: {
+        InvoiceOutcome.INTEGRATED: ("invoice integrated", "invoices integrated"),
+        InvoiceOutcome.REFUSED: ("refused", "refused"),
+        InvoiceOutcome.PENDING: ("pending", "pending"),
+    },
+}
+_NONE = {message.FRENCH: "aucune facture intégrée", message.ENGLISH: "no invoice integrated"}
+
+
+def render(
+    verdict: Verdict, ours: str, terms: Terms, *, lang: str = message.FRENCH, report_warnings: bool = True
+) -> bytes:
+    """The bytes of the report; `ours` is our application code. Its name is `names.report_name`."""
+    received = verdict.read.received
+    name = report_name(received, verdict.read.announced, ours)
+    errors = lines(verdict, terms, lang=lang, report_warnings=report_warnings)
+    status = node(
+        "DonneesStatut",
+        leaf("IdStatut", str(STATUS_IDS[verdict.state])),
+        leaf("ComplementStatut", verdict.state.value),
+        leaf("Commentaire", comment(verdict, lang)),
+        leaf("Note", f"sha256={received.sha256}"),
+        leaf("Horodatage", moment(received.received_at)),
+        leaf("IdFlux", received.name),
+        _details(errors),
+    )
+    report = node(
+        "CPPStatut",
+        envelope(name, received.day, received.partner, ours),
+        node("CPPFluxStatuts", node("CPPFluxStatutUnitaire", status, NumOrdre="1"), compteur="1"),
+        Version=VERSION,
+    )
+    return f"{DECLARATION}{report}".encode()
+
+
+def comment(verdict: Verdict, lang: str = message.FRENCH) -> str:
+    """How many invoices of the flow became what, in one sentence."""
+    lang = message.ENGLISH if lang == message.ENGLISH else message.FRENCH
+    if not verdict.invoices:
+        return _NONE[lang]
+    return ", ".join(_counted(verdict.count(outcome), outcome, lang) for outcome in InvoiceOutcome)
+
+
+def _counted(count: int, outcome: InvoiceOutcome, lang: str) -> str:
+    one, many = _COUNTED[lang][outcome]
+    is_one = count == 1 or (count == 0 and lang == message.FRENCH)
+    return f"{count} {one if is_one else many}"
+
+
+def _details(errors: tuple[ReportLine, ...]) -> str:
+    if not errors:
+        return ""
+    written = (
+        node(
+            "LigneErreurDetail",
+            leaf("NatureErreur", line.nature),
+            leaf("CodeErreur", line.code),
+            leaf("LibelleErreur", line.label),
+            leaf("DescriptionErreur", line.description),
+            IdLigne=str(rank),
+        )
+        for rank, line in enumerate(errors, 1)
+    )
+    return node("Details", *written, NbLignesErreur=str(len(errors)))

@@ -1,0 +1,139 @@
+"""The lifecycle return (flux de cycle de vie, FEN1201A): news of payment requests, one entry per change of status."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pipeline import lifecycle
+from pipeline.model import Finding, InvoiceOutcome, JudgedInvoice, ReadInvoice, Verdict
+from pipeline.returns import message
+from pipeline.returns.envelope import envelope, moment, paris_day
+from pipeline.returns.markup import DECLARATION, leaf, node, optional
+from pipeline.returns.report_rows import sentence
+
+VERSION = "V1_18"  # the text that the schema of status files itself gives
+COMPLEMENT_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceNamed:
+    """What a status file names an invoice by: supplier, number and day, never an internal id."""
+
+    supplier_type: str
+    supplier: str
+    supplier_name: str
+    supplier_country: str
+    recipient: str
+    recipient_name: str
+    service: str
+    service_name: str
+    number: str
+    issued: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEntry:
+    """One change of status. `reason` is a code of the list of reasons; `mandate` the number that goes with 08."""
+
+    invoice: InvoiceNamed
+    status: lifecycle.Status
+    when: datetime
+    comment: str = ""
+    reason: str = ""
+    mandate: str = ""
+
+
+def named(invoice: ReadInvoice) -> InvoiceNamed:
+    """The name of an invoice as it was read."""
+    supplier = invoice.supplier
+    return InvoiceNamed(
+        supplier_type=supplier.type,
+        supplier=supplier.identifier.text if supplier.identifier else "",
+        supplier_name=supplier.name,
+        supplier_country=supplier.country,
+        recipient=invoice.recipient.text if invoice.recipient else "",
+        recipient_name=invoice.recipient_name,
+        service=invoice.service.text if invoice.service else "",
+        service_name=invoice.service_name,
+        number=invoice.number.text if invoice.number else "",
+        issued=invoice.issued,
+    )
+
+
+def of_flow(verdict: Verdict) -> tuple[StatusEntry, ...]:
+    """01, 02 and 03 of every integrated invoice of a flow, in file order, at the moment of the deposit."""
+    when = verdict.read.received.received_at
+    return tuple(
+        entry
+        for invoice in verdict.invoices
+        if invoice.outcome is InvoiceOutcome.INTEGRATED
+        for entry in of_integration(invoice, when)
+    )
+
+
+def of_integration(invoice: JudgedInvoice, when: datetime) -> tuple[StatusEntry, ...]:
+    """01, 02 and 03 of one invoice: at its deposit, or when a pending one is decided."""
+    return tuple(StatusEntry(named(invoice.read), status, when) for status in lifecycle.INTEGRATION)
+
+
+def of_refusal(
+    invoice: JudgedInvoice, when: datetime, lang: str = message.FRENCH, *, operator_reason: str = ""
+) -> StatusEntry:
+    """37 of an invoice that a report listed as pending and the decision refused, with the reasons.
+
+    An operator who refuses what waited too long gives a reason of his own; the rules may then say nothing.
+    """
+    refusing = [finding for finding in invoice.findings if finding.refuses]
+    told = [reasons(refusing, lang), message.display(operator_reason, message.PROSE_MAX)]
+    comment = " | ".join(part for part in told if part)
+    return StatusEntry(named(invoice.read), lifecycle.Status.NON_COMPLIANT, when, comment)
+
+
+def reasons(findings: Iterable[Finding], lang: str = message.FRENCH) -> str:
+    """Why, codes first: receivers cut a comment at 255 characters."""
+    found = list(findings)
+    codes = ", ".join(dict.fromkeys(finding.rule for finding in found))
+    sentences = " | ".join(dict.fromkeys(sentence(finding, lang) for finding in found))
+    return f"{codes} : {sentences}" if codes else ""
+
+
+def render(entries: Sequence[StatusEntry], *, name: str, partner: str, ours: str, when: datetime) -> bytes:
+    """The bytes of the file `name`, in the order of `entries`; `when` gives its production day."""
+    units = (_unit(rank, entry, ours) for rank, entry in enumerate(entries, 1))
+    statuses = node("CPPFactureStatuts", *units, compteur=str(len(entries)))
+    written = node("CPPStatut", envelope(name, paris_day(when), partner, ours), statuses, Version=VERSION)
+    return f"{DECLARATION}{written}".encode()
+
+
+def _unit(rank: int, entry: StatusEntry, ours: str) -> str:
+    invoice = entry.invoice
+    return node(
+        "CPPFactureStatutUnitaire",
+        node(
+            "Fournisseur",
+            leaf("TypeIdentifiant", invoice.supplier_type),
+            leaf("Identifiant", invoice.supplier),
+            leaf("RaisonSociale", invoice.supplier_name),
+            optional("CodePays", invoice.supplier_country if len(invoice.supplier_country) == 2 else ""),
+        ),
+        node(
+            "Debiteur",
+            leaf("TypeIdentifiant", "1"),
+            leaf("Identifiant", invoice.recipient),
+            optional("Nom", invoice.recipient_name),
+            optional("CodeService", invoice.service),
+            optional("NomService", invoice.service_name),
+        ),
+        node(
+            "DonneesStatut",
+            leaf("IdStatut", f"{lifecycle.STATUSES[entry.status].id:02d}"),
+            optional("ComplementStatut", entry.reason[:COMPLEMENT_MAX]),
+            optional("Commentaire", entry.comment),
+            leaf("Horodatage", moment(entry.when)),
+            leaf("Producteur", "", Id=ours),
+            leaf("IdFacture", invoice.number),
+            optional("DateFacture", invoice.issued.isoformat() if invoice.issued else ""),
+            optional("IdMandatDP", entry.mandate),
+        ),
+        NumOrdre=str(rank),
+    )

@@ -1,0 +1,23 @@
+"""The form and the check digit of a SIRET, as routing needs them for recipients."""
+
+import re
+from functools import lru_cache
+
+_SIRET = re.compile(r"[0-9]{14}", re.ASCII)
+
+
+def is_siret(text: str) -> bool:
+    """14 ASCII digits, right or wrong."""
+    return _SIRET.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4_096)  # recipients come back: the full check costs 10 us
+def has_right_key(siret: str) -> bool:
+    """Luhn over SIREN and SIRET, and for La Poste her own key. Takes 14 ASCII digits: stdnum would tidy up first.
+
+    >>> has_right_key("73282932000074"), has_right_key("73282932000075"), has_right_key("35600000049837")
+    (True, False, True)
+    """
+    from stdnum.fr import siret as rule
+
+    return bool(rule.is_valid(siret))

@@ -1,0 +1,125 @@
+"""The shell's door: what the command line and the DAGs call. Each function is safe to repeat and safe to kill.
+
+`run` does everything that is due: receive, judge, commit, deliver, report; what is held and due again; the daily files.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+
+from pipeline.adapters.ledger import claims, queries, reference
+from pipeline.adapters.ledger.rows import Partner
+from pipeline.adapters.read_pool import ReadPool
+from pipeline.model import PARIS
+from pipeline.routing.directory import is_too_old
+from pipeline.running import daily, deliver
+from pipeline.running.administer import (
+    add_partner,
+    commitments_available,
+    commitments_unavailable,
+    decide,
+    import_commitments,
+    import_directory,
+    list_partners,
+    show_commitments,
+    show_directory,
+    show_partner,
+)
+from pipeline.running.drain import Progress, drain, release_from_quarantine
+from pipeline.running.home import Home, open_home
+from pipeline.running.receive import receive
+from pipeline.running.status import status
+from pipeline.running.summary import RunSummary, Told
+from pipeline.running.verify import verify
+
+__all__ = [
+    "Home",
+    "Partner",
+    "RunSummary",
+    "Told",
+    "add_partner",
+    "commitments_available",
+    "commitments_unavailable",
+    "decide",
+    "import_commitments",
+    "import_directory",
+    "list_partners",
+    "open_home",
+    "run",
+    "show_commitments",
+    "show_directory",
+    "show_partner",
+    "status",
+    "verify",
+]
+
+
+def _unheard(_told: Told) -> None:
+    """Nobody listens to the verdicts."""
+
+
+def _unseen(_done: int, _due: int) -> None:
+    """Nobody watches the progress."""
+
+
+def run(
+    home: Home,
+    *,
+    watch: bool = False,
+    on_verdict: Callable[[Told], None] = _unheard,
+    on_progress: Progress = _unseen,
+    stop: Event | None = None,
+) -> RunSummary:
+    """Do everything that is due; with `watch` again and again, until `stop` is set (or the process is interrupted).
+
+    A fault never stops the others: it is a sentence of `RunSummary.faults`, and what it touched is due in the next run.
+    """
+    summary = RunSummary()
+    began = time.monotonic()
+    stop = stop or Event()
+    settings = home.settings
+    with ReadPool(settings.readers, home.reader, settings.reader_timeout_s) as pool:
+        while True:
+            _once(home, pool, summary, on_verdict, on_progress, wait=not watch)
+            if not watch or stop.wait(settings.watch_interval_s):
+                break
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _once(
+    home: Home,
+    pool: ReadPool,
+    summary: RunSummary,
+    on_verdict: Callable[[Told], None],
+    on_progress: Progress,
+    *,
+    wait: bool,
+) -> None:
+    with home.ledger.reading() as db:
+        home.presence.clear_the_dead(claims.workers(db))
+    partners = home.partners()
+    release_from_quarantine(home)
+    receive(home, partners, summary, wait=wait)
+    drain(home, pool, partners, summary, on_verdict, on_progress)
+    deliver.sweep(home, summary)
+    daily.write_rejects(home, partners, summary)
+    _look_at_what_waits(home, summary)
+
+
+def _look_at_what_waits(home: Home, summary: RunSummary) -> None:
+    """Say what is old: held invoices, the directory, files set apart."""
+    now = home.clock.now()
+    today = now.astimezone(PARIS).date()
+    with home.ledger.reading() as db:
+        waits = queries.waiting(db)
+        directory = reference.last_snapshot(db, reference.DIRECTORY)
+    summary.pending = waits.pending
+    if directory is not None and is_too_old(directory, today, home.settings.terms()):
+        summary.notice(f"the directory is of {directory.day}; `chorus-edi directory import` brings a new one")
+    if waits.pending_since is not None and now - waits.pending_since > timedelta(hours=24):
+        age = (now - waits.pending_since).days
+        summary.notice(f"{waits.pending} invoice(s) wait for the State's commitments, the oldest for {age} day(s)")
+    if waits.quarantined:
+        summary.notice(f"{waits.quarantined} deposit(s) are set apart; `chorus-edi status` names them")

@@ -1,0 +1,76 @@
+"""Judge whatever is due: claim a lot, work it off, until none is left."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from pipeline.adapters.clock import machine_ms
+from pipeline.adapters.ledger import Connection, LostLease, claims, held, partners
+from pipeline.adapters.ledger.held import Decision
+from pipeline.adapters.ledger.rows import Lot, Partner
+from pipeline.adapters.read_pool import ReadPool
+from pipeline.running import deliver
+from pipeline.running.home import Home
+from pipeline.running.judging import LotAtWork
+from pipeline.running.lease import Lease
+from pipeline.running.summary import RunSummary, Told
+
+QUARANTINE_OVER = Decision(held.REFUSE, "chorus-edi", "quarantine is over")
+Progress = Callable[[int, int], None]  # deposits judged in this run, deposits still due
+
+
+def drain(
+    home: Home,
+    pool: ReadPool,
+    known: Mapping[str, Partner],
+    summary: RunSummary,
+    on_verdict: Callable[[Told], None],
+    on_progress: Progress,
+) -> None:
+    """Work off lots until nothing is due; a lot that another worker took over is theirs, and no trouble."""
+    receivers = partners.receivers(known.values())
+    done = 0
+
+    def told(one: Told) -> None:
+        nonlocal done
+        done += 1
+        on_verdict(one)
+        if done % 50 == 0:
+            on_progress(done, _due(home))
+
+    on_progress(0, _due(home))
+    while (lot := _next(home)) is not None:
+        try:
+            with Lease(home, lot) as lease:
+                partner = known.get(lot.partner)
+                if lot.kind == claims.JUDGE and partner is not None:
+                    LotAtWork(home, pool, lease, partner, receivers, summary, told).run()
+                else:
+                    deliver.send(home, lease, summary)
+        except LostLease:
+            summary.notice(f"lot {lot.id} was taken over by another worker, which finishes it")
+    on_progress(done, 0)
+
+
+def release_from_quarantine(home: Home) -> None:
+    """Quarantine ends: what killed its readers is refused by FIL-007, and its report goes."""
+    before = home.clock.now() - timedelta(hours=home.settings.watch.quarantine_max_hours)
+    with home.ledger.reading() as db:
+        overdue = held.overdue_in_quarantine(db, before)
+    at = home.clock.now()
+    for deposit_id in overdue:
+        home.ledger.write(lambda db, deposit_id=deposit_id: held.release(db, deposit_id, QUARANTINE_OVER, at))  # type: ignore[misc]
+
+
+def _next(home: Home) -> Lot | None:
+    token, limits, presence = home.presence.token, home.settings.work, home.presence
+
+    def claim(db: Connection) -> Lot | None:
+        now = machine_ms()
+        return claims.take_over(db, token, now, limits, presence.is_dead) or claims.claim(db, token, now, limits)
+
+    return home.ledger.write(claim)
+
+
+def _due(home: Home) -> int:
+    with home.ledger.reading() as db:
+        return claims.count_due(db, home.presence.token)

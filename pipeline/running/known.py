@@ -1,0 +1,109 @@
+"""The reference rows that one commit unit needs: one query of each kind, whatever the number of invoices."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from pipeline.adapters.ledger import Connection, numbers, reference
+from pipeline.adapters.ledger.rows import Deposit, Partner
+from pipeline.model import (
+    PARIS,
+    CommitmentTable,
+    Decided,
+    InvoiceOutcome,
+    Known,
+    Lookalike,
+    Read,
+    Snapshot,
+    Structure,
+)
+from pipeline.routing.commitment import table_key
+from pipeline.running.home import Home
+
+
+@dataclass(slots=True)
+class Directory:
+    """What one snapshot says of the structures and suppliers of a unit."""
+
+    snapshot: Snapshot
+    structures: Mapping[str, Structure]
+    suppliers: frozenset[tuple[str, str]] | None
+
+
+@dataclass(slots=True)
+class UnitKnown:
+    """The rows of a unit, and what its own earlier flows add for the later ones."""
+
+    by_day: dict[date, Directory | None]
+    commitments: CommitmentTable
+    partner: Partner
+    numbers: set[tuple[str, str, str]]
+    lookalikes: dict[str, list[Lookalike]] = field(default_factory=dict)
+
+    def of(self, deposit: Deposit, read: Read) -> Known:
+        """What the decision on one flow may know. Without a snapshot its routing cannot be judged (RTG-006)."""
+        directory = self.by_day[deposit.received.day]
+        given = {i.number.text for i in read.invoices if i.number is not None}
+        alike = tuple(
+            one for number in sorted(given) for one in self.lookalikes.get(number, ()) if one.deposit_id < deposit.id
+        )
+        known = Known(
+            None, commitments=self.commitments, rights=self.partner.rights, known_numbers=frozenset(self.numbers),
+            lookalikes=alike,
+        )  # fmt: skip
+        if directory is None:
+            return known
+        return replace(
+            known, snapshot=directory.snapshot, structures=directory.structures, suppliers=directory.suppliers
+        )
+
+    def learn(self, deposit: Deposit, decided: Decided) -> None:
+        """Later flows of the unit are compared with this one too: how flows are grouped must not change a verdict."""
+        for invoice in decided.invoices:
+            read = invoice.read
+            if invoice.outcome is InvoiceOutcome.REFUSED or read.number is None or read.supplier.identifier is None:
+                continue
+            supplier, number = read.supplier.identifier.text, read.number.text
+            self.numbers.add((read.supplier.type, supplier, number))
+            self.lookalikes.setdefault(number, []).append(
+                Lookalike(number, read.supplier.type, supplier, read.issued.year if read.issued else 0, read.total,
+                          read.currency, deposit.name, deposit.id, read.rank)
+            )  # fmt: skip
+
+
+def fetch(home: Home, db: Connection, partner: Partner, flows: Sequence[tuple[Deposit, Read]]) -> UnitKnown:
+    """Fetch for the flows of one unit, all of one partner."""
+    invoices = [invoice for _, read in flows for invoice in read.invoices]
+    sirets = {i.recipient.text for i in invoices if i.recipient is not None}
+    suppliers = {(i.supplier.type, i.supplier.identifier.text) for i in invoices if i.supplier.identifier is not None}
+    sirets |= {identifier for kind, identifier in suppliers if kind == "1"}
+    by_day = _directories(db, {deposit.received.day for deposit, _ in flows}, sirets, suppliers)
+    today = home.clock.now().astimezone(PARIS).date()
+    limits = home.settings.reference_data
+    commitments = reference.commitment_table(
+        db, today, limits.commitments_max_age_days, {table_key(i.commitment.text) for i in invoices if i.commitment}
+    )
+    origins = {origin.text for i in invoices for origin in i.origins}
+    given = {i.number.text for i in invoices if i.number is not None}
+    found: dict[str, list[Lookalike]] = {}
+    for one in numbers.lookalikes(db, partner.code, given):
+        found.setdefault(one.number, []).append(one)
+    return UnitKnown(by_day, commitments, partner, set(numbers.known_numbers(db, partner.code, origins)), found)
+
+
+def _directories(
+    db: Connection, days: Iterable[date], sirets: Iterable[str], suppliers: Iterable[tuple[str, str]]
+) -> dict[date, Directory | None]:
+    by_snapshot: dict[int, Directory] = {}
+    by_day: dict[date, Directory | None] = {}
+    for day in sorted(days):
+        found = reference.snapshot_of(db, reference.DIRECTORY, day)
+        if found is None:
+            by_day[day] = None
+            continue
+        row, snapshot, has_suppliers = found
+        if row not in by_snapshot:
+            listed = reference.suppliers(db, row, suppliers) if has_suppliers else None
+            by_snapshot[row] = Directory(snapshot, reference.structures(db, row, sirets), listed)
+        by_day[day] = by_snapshot[row]
+    return by_day

@@ -1,0 +1,167 @@
+"""The settings of a home: `settings.toml`, then `CHORUS_EDI_*` in the environment above it.
+
+Limits, switches and lists are those of `terms`, table by table; a name that does not exist is an error, never a silent
+slip.
+"""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pipeline import codes
+from pipeline.ports import Fault
+from pipeline.terms import (
+    LEGACY,
+    POLICIES,
+    POLICY_LEVELS,
+    ArchiveLimits,
+    AttachmentLimits,
+    CtcLimits,
+    DropLimits,
+    FindingLimits,
+    FlowLimits,
+    LegacyLimits,
+    Lists,
+    PivotLimits,
+    ReferenceData,
+    RoutingLimits,
+    Switches,
+    Terms,
+    Watch,
+    WorkLimits,
+    XmlLimits,
+)
+
+APPLICATION_CODE = re.compile(r"[A-Z0-9]{6}", re.ASCII)
+SEVERITIES = ("fatal", "error", "warning", "hold", "info", "off")
+
+
+def _only_known(table: type) -> BeforeValidator:
+    """Refuse a key that the table does not have: a misspelt limit must not be a limit that is not applied."""
+    names = {f.name for f in dataclasses.fields(table)}
+
+    def check(given: Any) -> Any:
+        if isinstance(given, dict) and (unknown := sorted(set(given) - names)):
+            raise ValueError(f"unknown: {', '.join(unknown)}")
+        return given
+
+    return BeforeValidator(check)
+
+
+class Roots(BaseModel):
+    """Where things lie; relative paths start at the home."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    ledger: Path = Path("ledger.sqlite")
+    store: Path = Path("store")
+    drop: Path = Path("drop")
+    recipients: Path = Path("recipients")
+    workers: Path = Path("workers")  # locks and spools of the processes at work
+
+
+class Accepted(BaseModel):
+    """Digests of official artefacts that this installation accepts besides the listed ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    accepted: tuple[str, ...] = ()
+
+
+class Settings(BaseSettings):
+    """All that an installation may set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CHORUS_EDI_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+    file: ClassVar[Path | None] = None
+
+    ours: str = "CHORUS"  # our application code
+    default_receiver: str = "PORTAL"  # gets the pivots of recipients that no partner receives for
+    readers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    reader_timeout_s: int = Field(default=900, ge=1)  # a reader that is silent for longer is taken for dead
+    watch_interval_s: float = Field(default=1.0, gt=0)
+    roots: Roots = Roots()
+    artefacts: Accepted = Accepted()
+    severities: dict[str, str] = {}
+    policies: dict[str, str] = {}
+    flow: Annotated[FlowLimits, _only_known(FlowLimits)] = FlowLimits()
+    drop: Annotated[DropLimits, _only_known(DropLimits)] = DropLimits()
+    archive: Annotated[ArchiveLimits, _only_known(ArchiveLimits)] = ArchiveLimits()
+    xml: Annotated[XmlLimits, _only_known(XmlLimits)] = XmlLimits()
+    attachment: Annotated[AttachmentLimits, _only_known(AttachmentLimits)] = AttachmentLimits()
+    legacy: Annotated[LegacyLimits, _only_known(LegacyLimits)] = LegacyLimits()
+    ctc: Annotated[CtcLimits, _only_known(CtcLimits)] = CtcLimits()
+    work: Annotated[WorkLimits, _only_known(WorkLimits)] = WorkLimits()
+    pivot: Annotated[PivotLimits, _only_known(PivotLimits)] = PivotLimits()
+    findings: Annotated[FindingLimits, _only_known(FindingLimits)] = FindingLimits()
+    routing: Annotated[RoutingLimits, _only_known(RoutingLimits)] = RoutingLimits()
+    reference_data: Annotated[ReferenceData, _only_known(ReferenceData)] = ReferenceData()
+    watch: Annotated[Watch, _only_known(Watch)] = Watch()
+    switches: Annotated[Switches, _only_known(Switches)] = Switches()
+    lists: Annotated[Lists, _only_known(Lists)] = Lists()
+
+    @field_validator("ours", "default_receiver")
+    @classmethod
+    def _is_application_code(cls, given: str) -> str:
+        if APPLICATION_CODE.fullmatch(given) is None:
+            raise ValueError("an application code is six capitals or digits")
+        return given
+
+    @field_validator("severities")
+    @classmethod
+    def _names_rules(cls, given: dict[str, str]) -> dict[str, str]:
+        for rule, severity in given.items():
+            if rule not in codes.ALL:
+                raise ValueError(f"{rule} is no rule")
+            if severity not in SEVERITIES:
+                raise ValueError(f"{rule} = {severity}: expected one of {', '.join(SEVERITIES)}")
+        return given
+
+    @field_validator("policies")
+    @classmethod
+    def _names_policies(cls, given: dict[str, str]) -> dict[str, str]:
+        for name, level in given.items():
+            if name not in POLICIES[LEGACY] or level not in POLICY_LEVELS:
+                raise ValueError(f"{name} = {level}: expected one of {', '.join(POLICY_LEVELS)}")
+        return given
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=cls.file)
+
+    def terms(
+        self, profile: str = LEGACY, policies: dict[str, str] | None = None, *, report_warnings: bool = True
+    ) -> Terms:
+        """The terms of one connection: this installation's, with its profile and policies over them."""
+        switches = self.switches if report_warnings else dataclasses.replace(self.switches, report_warnings=False)
+        return Terms(
+            profile=profile, policies=self.policies | (policies or {}), severities=self.severities, flow=self.flow,
+            drop=self.drop, archive=self.archive, xml=self.xml, attachment=self.attachment, legacy=self.legacy,
+            ctc=self.ctc, work=self.work, pivot=self.pivot, findings=self.findings, routing=self.routing,
+            reference_data=self.reference_data, watch=self.watch, switches=switches, lists=self.lists,
+        )  # fmt: skip
+
+
+def load(home: Path, **given: Any) -> Settings:
+    """The settings of a home; `given` stands above file and environment. A fault names what is wrong in them."""
+    file = home / "settings.toml"
+    here = type("Settings", (Settings,), {"file": file, "__module__": __name__})
+    try:
+        return here(**given)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Fault(f"{file}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+    except (OSError, ValueError) as error:  # tomllib's own errors are ValueErrors
+        raise Fault(f"{file} cannot be read: {error}") from error

@@ -1,0 +1,132 @@
+"""The way of one document through validate: parse, schema, container, model, attachments, rules, official packs.
+
+What stops early: a document that the parse or the uncoupled XSD refuses goes no further (its values would mislead);
+a PDF without a usable XML has nothing to read. Everything else is judged in full, so that an issuer corrects once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from lxml import etree
+
+from pipeline import codes
+from pipeline.model import Finding, Invoice, Kind, Level, MemberSeen, PackRun, Received
+from pipeline.ports import Tools
+from pipeline.readers import cii, mixed, ubl
+from pipeline.validators import attachments, facturx, format, generic, xml, xsd
+from pipeline.validators.official import claims, packs
+from pipeline.values import XML_BLANKS, Text
+
+_CII_GUIDELINE = (
+    "{*}ExchangedDocumentContext/{*}GuidelineSpecifiedDocumentContextParameter/{*}ID",
+    "/rsm:CrossIndustryInvoice/rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID",
+)
+_UBL_GUIDELINE = ("{*}CustomizationID", "/Invoice/cbc:CustomizationID")
+_UBL_SCHEMAS = {"Invoice": "ubl-invoice", "CreditNote": "ubl-creditnote"}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDocument:
+    """One invoice of a document, what was found on it, and its opened attachments."""
+
+    invoice: Invoice
+    findings: tuple[Finding, ...]
+    opened: tuple[attachments.Opened, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What one file of a flow gave: findings on the file, its invoices, the packs that ran."""
+
+    findings: tuple[Finding, ...]
+    invoices: tuple[JudgedDocument, ...] = ()
+    packs: tuple[PackRun, ...] = ()
+
+
+def examine(
+    document: bytes, seen: MemberSeen, received: Received, interface: str, *, ships_stylesheet: bool, tools: Tools
+) -> Examined:
+    """Judge one file of a flow in full, save for routing. The member's own findings of `identify` are not repeated."""
+    terms = tools.terms
+    container = None
+    text = document
+    on_file: list[Finding] = []
+    on_invoice: list[Finding] = []
+    if seen.kind is Kind.FACTURX:
+        container = facturx.open_container(document, seen.name, terms)
+        if container.xml is None:
+            return Examined(container.findings)
+        on_invoice += container.findings
+        text = container.xml
+    parsed = xml.parse(text, seen.name, terms, attachments=True)
+    on_file += parsed.findings
+    if parsed.tree is None:
+        return Examined((*on_file, *on_invoice))
+    root = etree.QName(parsed.tree.getroot()).localname
+    refused = xsd.check(parsed, _schema(seen.kind, root), seen.name, tools)
+    if refused:
+        return Examined((*on_file, *refused, *on_invoice))
+    on_file += xsd.stylesheet(parsed, interface, ships_stylesheet, seen.name, terms)
+
+    guideline = _guideline(parsed.tree, seen.kind)
+    claim = claims.claim(guideline.text if guideline else None, seen.kind)
+    if container is not None:
+        on_invoice += facturx.coherence(container, claim.xmp_level, guideline, seen.name, terms)
+        if claim.profile_schema:
+            on_invoice += xsd.check(
+                parsed, claim.profile_schema, seen.name, tools, code=codes.XML_011, level=claim.name
+            )
+    ran: tuple[PackRun, ...] = ()
+    if seen.kind is not Kind.MIXED:
+        official, ran = packs.judge(parsed.text, claim, guideline, seen.kind, seen.name, tools, tree=parsed.tree)
+        on_invoice += official
+
+    judged = []
+    for invoice in _read(parsed.tree, seen.kind, claim.level, interface, tools):
+        if container is not None:
+            invoice = _with_embedded(invoice, container.embedded)
+        examined = attachments.examine(invoice, len(document), interface, seen.name, terms)
+        found = [
+            *on_invoice,
+            *examined.findings,
+            *generic.judge(invoice, received, interface, seen.name, terms),
+            *format.judge(invoice, received, interface, seen.name, terms),
+        ]
+        judged.append(JudgedDocument(invoice, in_report_order(found), examined.opened))
+    return Examined(tuple(on_file), tuple(judged), ran)
+
+
+def in_report_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Stage, then rule id; findings of one rule stay in file order."""
+    return tuple(sorted(found, key=lambda f: f.order))
+
+
+def _schema(kind: Kind, root: str) -> str:
+    if kind is Kind.UBL:
+        return _UBL_SCHEMAS[root]
+    return "mixed" if kind is Kind.MIXED else "cii"
+
+
+def _guideline(tree: etree._ElementTree, kind: Kind) -> Text | None:
+    if kind is Kind.MIXED:
+        return None
+    where, path = _UBL_GUIDELINE if kind is Kind.UBL else _CII_GUIDELINE
+    element = tree.getroot().find(where)
+    text = (element.text or "").strip(XML_BLANKS) if element is not None else ""
+    return Text(text, "BT-24", path, int(element.sourceline or 0)) if element is not None and text else None
+
+
+def _read(tree: etree._ElementTree, kind: Kind, level: Level, interface: str, tools: Tools) -> tuple[Invoice, ...]:
+    if kind is Kind.UBL:
+        return ubl.read(tree, tools.terms, interface=interface)
+    if kind is Kind.MIXED:
+        return mixed.read(tree, tools.terms)
+    return cii.read(tree, tools.terms, interface=interface, kind=kind, level=level)
+
+
+def _with_embedded(invoice: Invoice, embedded: Iterable[attachments.Attachment]) -> Invoice:
+    """The files embedded in the PDF come after the attachments of the XML, ranks going on."""
+    more = tuple(
+        replace(attachment, rank=rank) for rank, attachment in enumerate(embedded, start=len(invoice.attachments) + 1)
+    )
+    return replace(invoice, attachments=invoice.attachments + more) if more else invoice

@@ -1,0 +1,27 @@
+"""What every test may use: golden files, rewritten by `pytest --update-golden` and read by the reviewer as a diff."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/ with what the code gives now")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """`golden(name, bytes)`: equal to the file of that name, byte for byte."""
+
+    def compare(name: str, given: bytes) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(given)
+        assert path.is_file(), f"tests/golden/{name} is missing: run pytest --update-golden and read the diff"
+        assert given.decode() == path.read_bytes().decode()
+
+    return compare

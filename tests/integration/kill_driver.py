@@ -1,0 +1,137 @@
+"""Runs the shell on one home again and again and kills it -9 at random moments: `kill_driver.py HOME KILLS SEED [INBOX]`.
+
+Prints one JSON line: kills per stage, runs, and how the last run ended. The clock stands still, so that an undisturbed
+run (KILLS = 0) and a disturbed one must end in the same ledger and the same files.
+"""
+
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import homes
+from pipeline import runner
+from pipeline.running.home import STAGES
+from pipeline.settings import load
+from pipeline.workers import read_worker
+
+HERE = Path(__file__).parent
+WORK = {"lot_flows_max": 40, "unit_documents": 8}
+DELAY_S = {"receive": 0.12, "judge": 0.06, "commit": 0.03, "deliver": 0.015, "report": 0.02}
+
+
+def serve_readers(path: str) -> None:
+    """The real reader behind a socket: one forked child per connection, the schemas loaded once before."""
+    schemas, listener = read_worker.InstalledSchemas(), socket.socket(socket.AF_UNIX)
+    for name in ("ubl-invoice", "ubl-creditnote"):
+        schemas.get(name)
+    listener.bind(path)
+    listener.listen(64)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        link, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            with link.makefile("rb") as incoming, link.makefile("wb") as outgoing, read_worker.SaxonEngine() as rules:
+                read_worker.serve(incoming, outgoing, schemas, rules)
+            os._exit(0)
+        link.close()
+
+
+def run_once(home: Path, reader: tuple[str, ...], stages: int) -> None:
+    """One run in this (forked) process; the name of each stage goes to the pipe as it begins."""
+    settings = load(home, ours="CPP001", readers=2, work=WORK)
+    with homes.open_home(home, settings=settings, reader=reader) as opened:
+        opened.stage = lambda name: void(os.write(stages, bytes([STAGES.index(name)])))
+        summary = runner.run(opened)
+    os.write(stages, b"\xff" if not summary.faults else b"\xfe")
+
+
+def void(_written: int) -> None:
+    """A hook gives nothing back."""
+
+
+def disturbed(home: Path, reader: tuple[str, ...], target: str, chance: random.Random) -> tuple[str, bool]:
+    """Run, and kill at a random moment of a stage: (the stage it died in, or how it ended, and whether it was killed)."""
+    incoming, outgoing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(incoming)
+        try:
+            run_once(home, reader, outgoing)
+            os._exit(0)
+        except BaseException as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+    os.close(outgoing)
+    seen, wanted, last, at = 0, chance.choice((1, 1, 2)), "start", None
+    try:
+        while True:
+            left = None if at is None else max(0.0, at - time.monotonic())
+            if not select.select([incoming], [], [], left)[0]:
+                os.kill(pid, signal.SIGKILL)
+                # what it still announced before it died counts: it died in that stage
+                while select.select([incoming], [], [], 0.05)[0] and (late := os.read(incoming, 1)):
+                    last = name_of(late)
+                if last in STAGES:
+                    return last, True
+                return last, False
+            step = os.read(incoming, 1)
+            if not step:
+                return last if last in {"done", "faults"} else "died", False
+            last = name_of(step)
+            if last == target and at is None:
+                seen += 1
+                if seen == wanted:
+                    at = time.monotonic() + chance.uniform(0, DELAY_S[target])
+    finally:
+        os.close(incoming)
+        os.waitpid(pid, 0)
+
+
+def name_of(step: bytes) -> str:
+    return {255: "done", 254: "faults"}.get(step[0]) or STAGES[step[0]]
+
+
+def campaign(home: Path, kills: int, seed: int) -> dict[str, object]:
+    chance = random.Random(seed)
+    died: Counter[str] = Counter()
+    runs, ending = 0, "died"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "readers")
+        server = os.fork()
+        if server == 0:
+            serve_readers(path)
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        reader = (sys.executable, "-I", "-S", str(HERE / "kill_relay.py"), path)
+        try:
+            while sum(died.values()) < kills:
+                total = sum(died.values())
+                target = "receive" if total < kills // 5 else min(STAGES[1:], key=lambda s: died[s])
+                ending, killed = disturbed(home, reader, target, chance)
+                runs += 1
+                if killed:
+                    died[ending] += 1
+                elif ending != "done" or runs > 4 * kills:
+                    break
+                elif not any(homes.drop_folder(home).iterdir()):
+                    target = "receive"
+            for _ in range(3):
+                ending, _ = disturbed(home, reader, "never", chance)
+                runs += 1
+        finally:
+            os.kill(server, signal.SIGKILL)
+            os.waitpid(server, 0)
+    return {"kills": dict(died), "runs": runs, "ending": ending}
+
+
+if __name__ == "__main__":
+    print(json.dumps(campaign(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
