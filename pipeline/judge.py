@@ -5,10 +5,11 @@ typed records. The numbers that `decide` wants are reserved by the shell; `concl
 Same bytes, same rule packs, same directory snapshot, same reservations: same verdict, byte for byte.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
-from pipeline import codes, frameworks
+from pipeline import frameworks
 from pipeline.codes import Severity
 from pipeline.identify import identify, open_member
 from pipeline.model import (
@@ -74,6 +75,7 @@ def decide(read: Read, known: Known, terms: Terms) -> Decided:
     """Route and check: same records, same reference rows, same decision; numbers of other deposits come in `conclude`."""
     if is_refused(read, terms):
         return Decided(read, (), known)
+    known = replace(known, known_numbers=known.known_numbers | frozenset(_numbers(read)))
     judged = tuple(_decide_invoice(invoice, read, known, terms) for invoice in read.invoices)
     return Decided(read, duplicates.within_flow(judged, terms), known)
 
@@ -240,13 +242,16 @@ def _has_validator(invoice: Invoice) -> bool:
 def _decide_invoice(invoice: ReadInvoice, read: Read, known: Known, terms: Terms) -> JudgedInvoice:
     routed = route.findings(invoice, read.received, read.interface, known, terms)
     found = in_report_order((*invoice.findings, *routed))
-    proved = (
-        known.rights is not None
-        and terms.switches.authorised_issuers == "enforce"
-        and not any(f.code == codes.PTY_020.id for f in routed)
-    )
+    proved = route.rights_proved(invoice, read.received, known, terms)
     claim = duplicates.number_key(invoice, read.received.partner, rights_proved=proved)
     return JudgedInvoice(invoice, found, outcome(found), claim)
+
+
+def _numbers(read: Read) -> Iterator[tuple[str, str, str]]:
+    """The numbers of the flow itself: a credit note may come in the same flow as what it corrects (CRN-004)."""
+    for invoice in read.invoices:
+        if invoice.number is not None and invoice.supplier.identifier is not None:
+            yield invoice.supplier.type, invoice.supplier.identifier.text, invoice.number.text
 
 
 def _not_judged(known: Known) -> tuple[str, ...]:

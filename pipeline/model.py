@@ -369,7 +369,7 @@ class Invoice:
     has_tax_total_without_amount: bool = False  # UBL (VAT-009)
     unknown_elements: tuple[Text, ...] = ()  # CPPFactureMixte: names its schema does not know (FMT-004)
     dates: tuple[Day, ...] = ()  # every date of the document, the named ones included (DAT-002, 004, 008)
-    amounts: tuple[Amount, ...] = ()  # every amount, price and quantity, the named ones included (AMT-001, 002)
+    amounts: tuple[Amount, ...] = ()  # every amount, price and quantity, the named ones included (AMT-001)
     identifiers: tuple[Text, ...] = ()  # every identifier-like text (GEN-015 looks for zero-width characters here)
     texts: tuple[Text, ...] = ()  # every other text that was read (GEN-015: control and bidirectional characters)
     attachments: tuple[Attachment, ...] = ()

@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.adapters.directory_rows import restored
-from pipeline.adapters.table_files import (
-    Column,
-    ReferenceFileError,
+from pipeline.adapters.table_cells import (
     Sentence,
     WrongValueError,
-    csv_lines,
     day_or_nothing,
     identifier,
     needed,
-    table,
     text,
 )
+from pipeline.adapters.table_files import Column, ReferenceFileError, csv_lines, table
 from pipeline.model import Commitment
 from pipeline.routing.commitment import table_key
 

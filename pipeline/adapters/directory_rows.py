@@ -1,12 +1,10 @@
 """The rows of a directory file (spec 05 section 5): one type per table, and the columns it is read from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from pipeline.adapters.table_files import (
-    Column,
-    ReferenceFileError,
+from pipeline.adapters.table_cells import (
     boolean,
     day_or_nothing,
     identifier,
@@ -14,9 +12,12 @@ from pipeline.adapters.table_files import (
     needed,
     text,
 )
+from pipeline.adapters.table_files import Column, ReferenceFileError
 from pipeline.routing.directory import SIRET_TYPE
 
 SIRET_DIGITS = 14
+R = TypeVar("R")
+Rows = Iterator[tuple[int, R]]  # each with its line, so that a remark can name it
 
 
 class DirectoryError(ReferenceFileError):

@@ -121,6 +121,7 @@ def _read(reader: "_Reader", request: ReadRequest) -> Read:
         if answer.read is None:
             raise Fault(answer.fault or f"the reader of {request.received.name} gave no answer")
         return answer.read
+    reader.probe()
     raise ReaderKilled(f"{request.received.name} killed its reader {TRIES} times")
 
 
@@ -152,6 +153,18 @@ class _Reader:
         if body is None:
             self.stop()
         return body
+
+    def probe(self) -> None:
+        """A reader that cannot run at all is our fault, not the flow's: without input it must end well by itself."""
+        process = self._start()
+        self._process = None
+        try:
+            _, _ = process.communicate(timeout=STOP_S * 6)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.returncode != 0:
+            raise Fault("the reader does not run: `python -m pipeline.workers.read_worker` says why; mend it and run again")
 
     def _start(self) -> "subprocess.Popen[bytes]":
         environment = os.environ | {"PYTHONSAFEPATH": "1"}

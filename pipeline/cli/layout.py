@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-LABEL_WIDTH = 12
+LABEL_WIDTH = 14
 
 
 def width() -> int:

@@ -15,6 +15,7 @@ from pipeline.cli.reference import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from pipeline.adapters.ledger.queries import FlowStatus, InvoiceStatus
     from pipeline.runner import RunSummary, Told
@@ -159,7 +160,7 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
     click.echo(click.style(f"{shown(deposit.name)}  {_STATES_FR.get(deposit.state, deposit.state)}", bold=True))
     rows = [
         ("Partenaire", deposit.partner),
-        ("Reçu", f"{deposit.received_at:%Y-%m-%d %H:%M:%S %Z}, {deposit.size_bytes} octets"),
+        ("Reçu", f"{_local(deposit.received_at)} (Paris), {deposit.size_bytes} octets"),
         ("SHA-256", deposit.sha256),
         ("Interface", flow.interface),
         ("Annuaire", flow.snapshot),
@@ -169,7 +170,7 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
     for label, text in rows:
         if text:
             click.echo(paragraph(label, shown(text)))
-    for finding in flow.findings:
+    for finding in (f for f in flow.findings if f.severity != "info"):
         click.echo(paragraph(finding.rule, shown(message.text(finding, lang.value))))
     for file in flow.files:
         click.echo(paragraph("Envoyé" if file.state == "sent" else "À envoyer", f"{file.place}/out/{file.name}"))
@@ -178,6 +179,7 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
 
 
 def _print_invoice(invoice: "InvoiceStatus", lang: Lang) -> None:
+    from pipeline.lifecycle import LABELS
     from pipeline.returns import message
 
     outcome = _OUTCOMES_FR.get(invoice.outcome, invoice.outcome)
@@ -198,14 +200,13 @@ def _print_invoice(invoice: "InvoiceStatus", lang: Lang) -> None:
             click.echo(paragraph(finding.rule, shown(message.text(finding, lang.value)), indent=4))
     for step in invoice.history:
         comment = f" : {shown(step.comment)}" if step.comment else ""
-        click.echo(f"      {step.at:%Y-%m-%d %H:%M}  {_status(step.status)}{comment}")
+        click.echo(f"      {_local(step.at)}  {step.status} {LABELS.get(step.status, '')}{comment}")
 
 
-def _status(code: str) -> str:
-    from pipeline.lifecycle import STATUSES, Status
+def _local(at: "datetime") -> str:
+    from pipeline.model import PARIS
 
-    row = STATUSES[Status(code)] if code in set(Status) else None
-    return f"{row.id:02d} {row.label_fr}" if row is not None else code
+    return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M:%S}"
 
 
 def decide(

@@ -87,7 +87,7 @@ def _announced(received: Received, terms: Terms) -> tuple[FlowName | None, str, 
         found = [f for f in found if f is not None and f.code not in {"FLW-002", "IDN-004"}]
         found.append(code_finding(received.interface, terms))
         return name, received.interface, found
-    return name, "" if name is None else name.code, found
+    return name, "" if name is None else received.name[:8], found
 
 
 def _interface(announced: str, members: list[MemberSeen], parts: list[Part], terms: Terms) -> tuple[str, Findings]:

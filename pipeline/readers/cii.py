@@ -3,18 +3,22 @@
 One oddity: in FSO1116A the gross price is the price, and the net price may include VAT (FMT-001).
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 from lxml import etree
 
 from pipeline.flows import INTERFACES, Syntax
-from pipeline.model import AccountGiven, Attachment, Invoice, Kind, Level, Places, VatLine
-from pipeline.readers.cii_line import is_charge, read_lines
+from pipeline.model import Attachment, Invoice, Kind, Level, Places
+from pipeline.readers.cii_line import read_lines
 from pipeline.readers.cii_party import read_party, routing_service
-from pipeline.readers.walk import Found, Group, read_amount, read_attribute, source_line
+from pipeline.readers.cii_payment import (
+    read_account,
+    read_header_amounts,
+    read_payment_note,
+    read_tax_totals,
+    read_vat_line,
+)
+from pipeline.readers.walk import Found, Group, read_attribute, source_line
 from pipeline.terms import CTC, Terms
-from pipeline.values import Amount, Day, Text
+from pipeline.values import Day, Text
 
 _ROOT = "rsm:CrossIndustryInvoice"
 _NOT_SUPPORTING = {"50": "BT-17", "130": "BT-18"}  # tender or lot, invoiced object: references of another kind
@@ -39,11 +43,11 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str, kind: Kind, 
     period = settlement.group("ram:BillingSpecifiedPeriod")
     means = settlement.groups("ram:SpecifiedTradeSettlementPaymentMeans")
     codes = tuple(code for one in means if (code := one.identifier("ram:TypeCode", "BT-81")) is not None)
-    vat_lines = tuple(_vat_line(tax) for tax in settlement.groups("ram:ApplicableTradeTax"))
+    vat_lines = tuple(read_vat_line(tax) for tax in settlement.groups("ram:ApplicableTradeTax"))
     totals = settlement.group("ram:SpecifiedTradeSettlementHeaderMonetarySummation")
     currency = settlement.identifier("ram:InvoiceCurrencyCode", "BT-5")
     vat_currency = settlement.identifier("ram:TaxCurrencyCode", "BT-6")
-    tax_totals = _tax_totals(totals, currency, vat_currency)
+    tax_totals = read_tax_totals(totals, currency, vat_currency)
     supporting, attachments = _supporting(agreement)
     ordered = agreement.group("ram:BuyerOrderReferencedDocument")
     ordered.cii_day("ram:FormattedIssueDateTime", "order date")
@@ -93,8 +97,8 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str, kind: Kind, 
             sites=_sites(delivery),
             payment_code=codes[0] if codes else None,
             payment_codes=codes,
-            payment_note=_payment_note(means),
-            account=_account(means),
+            payment_note=read_payment_note(means),
+            account=read_account(means),
             vat_regimes=tuple(line.due for line in vat_lines if line.due is not None),
             vat_lines=vat_lines,
             total_lines=totals.amount("ram:LineTotalAmount", "BT-106"),
@@ -107,7 +111,7 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str, kind: Kind, 
             prepaid=totals.amount("ram:TotalPrepaidAmount", "BT-113"),
             rounding=totals.amount("ram:RoundingAmount", "BT-114"),
             payable=totals.amount("ram:DuePayableAmount", "BT-115"),
-            header_amounts=tuple(_header_amounts(settlement)),
+            header_amounts=tuple(read_header_amounts(settlement)),
             lines=tuple(read_lines(trade, gross_is_price=_gross_is_price(interface))),
             dates=tuple(found.dates),
             amounts=tuple(found.amounts),
@@ -186,80 +190,3 @@ def _supporting(agreement: Group) -> tuple[tuple[Text, ...], tuple[Attachment, .
                 )
             )
     return tuple(supporting), tuple(attachments)
-
-
-# --- payment and amounts
-
-
-def _payment_note(means: list[Group]) -> Text | None:
-    notes = [note for one in means for note in one.texts("ram:Information", "BT-82")]
-    return notes[0] if notes else None
-
-
-def _account(means: list[Group]) -> AccountGiven:
-    """The first block that gives an account number, else the first that names an account at all."""
-    accounts: list[AccountGiven] = []
-    for one in means:
-        account = one.group("ram:PayeePartyCreditorFinancialAccount")
-        if account:
-            bank = one.group("ram:PayeeSpecifiedCreditorFinancialInstitution")
-            read = AccountGiven(
-                iban=account.identifier("ram:IBANID", "BT-84"),
-                rib=account.identifier("ram:ProprietaryID", "BT-84"),
-                bic=bank.identifier("ram:BICID", "BT-86"),
-                holder=account.text("ram:AccountName", "BT-59"),
-            )
-            accounts.append(read)
-    numbered = (one for one in accounts if one.iban is not None or one.rib is not None)
-    return next(numbered, accounts[0] if accounts else AccountGiven())
-
-
-def _vat_line(tax: Group) -> VatLine:
-    return VatLine(
-        base=tax.amount("ram:BasisAmount", "BT-116"),
-        amount=tax.amount("ram:CalculatedAmount", "BT-117"),
-        rate=tax.number("ram:RateApplicablePercent", "BT-119"),
-        category=tax.identifier("ram:CategoryCode", "BT-118"),
-        exemption=tax.text("ram:ExemptionReason", "BT-120"),
-        exemption_code=tax.identifier("ram:ExemptionReasonCode", "BT-121"),
-        due=tax.identifier("ram:DueDateTypeCode", "BT-8"),
-    )
-
-
-class _TaxTotals(NamedTuple):
-    total: Amount | None
-    accounting: Amount | None
-
-
-def _tax_totals(totals: Group, currency: Text | None, vat_currency: Text | None) -> _TaxTotals:
-    """The two VAT totals, told apart by their currency: BT-110 in BT-5, BT-111 in BT-6; one alone may leave it out."""
-    wanted = "" if currency is None else currency.text
-    accounting = "" if vat_currency is None else vat_currency.text
-    held = totals.children("ram:TaxTotalAmount")
-    total: Amount | None = None
-    total_accounting: Amount | None = None
-    for element, path in held:
-        given_in = element.get("currencyID") or ""
-        is_accounting = accounting not in {"", wanted} and given_in == accounting
-        amount = read_amount(element, "BT-111" if is_accounting else "BT-110", path, totals.found, given_in)
-        if is_accounting:
-            total_accounting = total_accounting or amount
-        elif given_in == wanted or not wanted or (not given_in and len(held) == 1):
-            total = total or amount
-    return _TaxTotals(total, total if accounting and accounting == wanted else total_accounting)
-
-
-def _header_amounts(settlement: Group) -> Iterator[Amount]:
-    for one in settlement.groups("ram:SpecifiedTradeAllowanceCharge"):
-        amount_bt, base_bt, rate_bt, reason_bt, code_bt = (
-            ("BT-99", "BT-100", "BT-101", "BT-104", "BT-105")
-            if is_charge(one)
-            else ("BT-92", "BT-93", "BT-94", "BT-97", "BT-98")
-        )
-        one.amount("ram:BasisAmount", base_bt)
-        one.number("ram:CalculationPercent", rate_bt)
-        one.text("ram:Reason", reason_bt)
-        one.identifier("ram:ReasonCode", code_bt)
-        amount = one.amount("ram:ActualAmount", amount_bt)
-        if amount is not None:
-            yield amount

@@ -58,7 +58,6 @@ def _read_unit(unit: Group, rank: int) -> Invoice:
     commitment = engagement.identifier("NumeroEngagement", "BT-13")
     origin = data.identifier("IdFactureOrigine", "BT-25")
     code = mode.identifier("Code", "BT-81")
-    element = unit.element
     return Invoice(
         kind=Kind.MIXED,
         level=Level.NONE,
@@ -87,7 +86,7 @@ def _read_unit(unit: Group, rank: int) -> Invoice:
         total_gross=amounts.number("MontantTTC", "BT-112"),
         payable=amounts.number("MontantNetAPayer", "BT-115"),
         lines=tuple(_lines(_below(unit, data, "Lignes"))),
-        unknown_elements=() if element is None else tuple(_unknown(element, unit.path)),
+        unknown_elements=tuple(_unknown(unit.element, unit.path)),
         attachments=tuple(_attachments(unit)),
         dates=tuple(found.dates),
         amounts=tuple(found.amounts),
@@ -156,13 +155,10 @@ def _vat_lines(unit: Group, data: Group) -> Iterator[VatLine]:
 
 def _lines(lines: Group) -> Iterator[Line]:
     for line in lines.groups("Ligne"):
-        element = line.element
-        if element is None:
-            continue
         yield Line(
             path=line.path,
             source_line=line.line,
-            id=read_attribute(element, "NumOrdre", "BT-126", line.path, line.found.identifiers),
+            id=read_attribute(line.element, "NumOrdre", "BT-126", line.path, line.found.identifiers),
             name=line.text("ReferenceProduit", "BT-153"),
             price=line.number("PrixUnitaire", "BT-146"),
             quantity=line.number("Quantite", "BT-129"),

@@ -64,7 +64,7 @@ def entries(spool: BinaryIO, size_bytes: int) -> Iterator[Entry]:
     extended = _Extended()
     while at < size_bytes:
         block = _read(spool, at, BLOCK, size_bytes)
-        if not any(block):
+        if block.count(0) == BLOCK:
             return
         _refuse_bad_sum(block, at)
         type_ = block[156:157]
@@ -145,8 +145,9 @@ def _name(block: bytes) -> bytes:
 def _refuse_bad_sum(block: bytes, at: int) -> None:
     told = _number(block[148:156], at)
     rest = block[:148] + b" " * 8 + block[156:]
-    signed = sum(byte - 256 if byte > 127 else byte for byte in rest)
-    if told not in {sum(rest), signed}:  # old writers sum signed characters
+    if told == sum(rest):
+        return
+    if told != sum(byte - 256 if byte > 127 else byte for byte in rest):  # old writers sum signed characters
         raise _malformed(at)
 
 

@@ -1,27 +1,23 @@
 """UBL 2.1 Invoice and CreditNote -> `Invoice`: what the AIFE writes its own way first, then the EN 16931 home."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from lxml import etree
 
-from pipeline.model import AccountGiven, Attachment, Invoice, Kind, Level, Places, VatLine
-from pipeline.readers.ubl_line import is_charge, read_lines
+from pipeline.model import Invoice, Kind, Level
+from pipeline.readers.ubl_line import read_lines
 from pipeline.readers.ubl_party import read_party, read_recipient, read_supplier
-from pipeline.readers.walk import AIFE, STEPS, Element, Found, Group, read_attribute, read_text, source_line
+from pipeline.readers.ubl_payment import read_account, read_header_amounts, read_payment_note, read_taxes
+from pipeline.readers.ubl_references import read_origins, read_references, read_service, read_supporting
+from pipeline.readers.walk import AIFE, STEPS, Element, Found, Group, read_text
 from pipeline.terms import CTC, Terms
-from pipeline.values import Amount, Day, Text
+from pipeline.values import Day, Text
 
 _ROOTS = {"ubl:Invoice": "Invoice", "cn:CreditNote": "CreditNote"}
 _A_CODED = re.compile(r"A[0-9]{1,2}", re.ASCII)
 _REFORM_CODED = re.compile(r"[BSM][0-9]", re.ASCII)
 _NOTE_SUBJECT = re.compile(r"#([A-Z0-9]{1,3})#", re.ASCII)
-_RIB = re.compile(r"[0-9]{10}[0-9A-Z]{11}[0-9]{2}", re.ASCII)
-_MARKET_TYPES = frozenset({"marche public", "contrat", "marche"})
-_COMMITMENT_TYPES = frozenset({"bon de commande", "engagement"})
-_NOT_SUPPORTING = {"50": "BT-17", "130": "BT-18"}  # tender or lot, invoiced object: references of another kind
 
 
 def read(tree: etree._ElementTree, terms: Terms, *, interface: str) -> tuple[Invoice, ...]:
@@ -46,12 +42,12 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str) -> tuple[Inv
     agent = supplier_side.group("cac:Party").group("cac:AgentParty")
     payee = root.group("cac:PayeeParty")
     recipient, routing_service = read_recipient(customer)
-    commitment, market, contract_types = _references(root)
+    commitment, market, contract_types = read_references(root)
     means = root.groups("cac:PaymentMeans")
     codes = tuple(code for one in means if (code := one.identifier("cbc:PaymentMeansCode", "BT-81")) is not None)
-    origins, origin_days = _origins(root)
-    supporting, attachments = _supporting(root)
-    taxes = _read_taxes(root, currency, vat_currency)
+    origins, origin_days = read_origins(root)
+    supporting, attachments = read_supporting(root)
+    taxes = read_taxes(root, currency, vat_currency)
     totals = root.group("cac:LegalMonetaryTotal")
     return (
         Invoice(
@@ -84,7 +80,7 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str) -> tuple[Inv
             validator=read_party(agent, "validator") if agent else None,
             payee=read_party(payee, "payee") if payee else None,
             endpoint=customer.identifier("cbc:EndpointID", "BT-49"),
-            service=_service(root, recipient_side, routing_service if terms.profile == CTC else None),
+            service=read_service(root, recipient_side, routing_service if terms.profile == CTC else None),
             service_name=recipient_side.group("cac:AccountingContact").text("cbc:Name", "BT-56"),
             commitment=commitment,
             market=market,
@@ -94,8 +90,8 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str) -> tuple[Inv
             sites=tuple(_sites(deliveries)),
             payment_code=codes[0] if codes else None,
             payment_codes=codes,
-            payment_note=_payment_note(root, means),
-            account=_account(means),
+            payment_note=read_payment_note(root, means),
+            account=read_account(means),
             vat_regimes=(*regimes, *_regimes(periods)),
             vat_lines=taxes.lines,
             total_lines=totals.amount("cbc:LineExtensionAmount", "BT-106"),
@@ -108,7 +104,7 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str) -> tuple[Inv
             prepaid=totals.amount("cbc:PrepaidAmount", "BT-113"),
             rounding=totals.amount("cbc:PayableRoundingAmount", "BT-114"),
             payable=totals.amount("cbc:PayableAmount", "BT-115"),
-            header_amounts=tuple(_header_amounts(root)),
+            header_amounts=tuple(read_header_amounts(root)),
             lines=tuple(read_lines(root)),
             has_tax_total_without_amount=taxes.lacks_amount,
             dates=tuple(found.dates),
@@ -191,195 +187,3 @@ def _sites(deliveries: Sequence[Group]) -> Iterator[Text]:
 def _regimes(periods: Sequence[Group]) -> Iterator[Text]:
     for period in periods:
         yield from period.identifiers("cbc:DescriptionCode", "BT-8")
-
-
-# --- references
-
-
-def _service(root: Group, recipient_side: Group, routing: Text | None) -> Places:
-    homes = (
-        routing,
-        recipient_side.group("cac:AccountingContact").identifier("cbc:ID", "BT-10"),
-        root.identifier("cbc:BuyerReference", "BT-10"),
-        recipient_side.group("cac:Party").group("cac:Contact").identifier("cbc:ID", "BT-10"),
-    )
-    given = tuple(home for home in homes if home is not None)
-    return Places(given[0] if given else None, given)
-
-
-def _references(root: Group) -> tuple[Places, Text | None, tuple[Text, ...]]:
-    """Commitment (BT-13), market (BT-12), and what each contract reference says it is (REF-008)."""
-    order = root.group("cac:OrderReference")
-    ordered = order.identifier("cbc:ID", "BT-13")
-    order.iso_day("cbc:IssueDate", "order date")
-    commitments = [] if ordered is None else [ordered]
-    markets: list[Text] = []
-    untyped: list[Text] = []
-    types: list[Text] = []
-    for contract in root.groups("cac:ContractDocumentReference"):
-        said = [
-            text
-            for step in ("cbc:DocumentTypeCode", "cbc:DocumentType")
-            if (text := contract.text(step, "contract type")) is not None
-        ]
-        folded = {_fold(text.text) for text in said}
-        types.extend(said[:1])
-        is_commitment = not folded.isdisjoint(_COMMITMENT_TYPES)
-        number = contract.identifier("cbc:ID", "BT-13" if is_commitment else "BT-12")
-        contract.iso_day("cbc:IssueDate", "contract date")
-        if number is None:
-            continue
-        if is_commitment:
-            commitments.append(number)
-        elif not folded.isdisjoint(_MARKET_TYPES):
-            markets.append(number)
-        elif not folded:
-            untyped.append(number)
-    given = tuple(commitments)
-    return Places(given[0] if given else None, given), next(iter((*markets, *untyped)), None), tuple(types)
-
-
-def _fold(text: str) -> str:
-    """Case, accents and double blanks do not tell one contract type from another."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join(bare.casefold().split())
-
-
-def _origins(root: Group) -> tuple[tuple[Text, ...], tuple[Day, ...]]:
-    numbers: list[Text] = []
-    days: list[Day] = []
-    for reference in root.groups("cac:BillingReference"):
-        for invoice in reference.groups("cac:InvoiceDocumentReference"):
-            number = invoice.identifier("cbc:ID", "BT-25")
-            day = invoice.iso_day("cbc:IssueDate", "BT-26")
-            numbers += [] if number is None else [number]
-            days += [] if day is None else [day]
-    return tuple(numbers), tuple(days)
-
-
-def _supporting(root: Group) -> tuple[tuple[Text, ...], tuple[Attachment, ...]]:
-    """The supporting documents (BT-122), and the files among them: a reference without a binary is no attachment."""
-    supporting: list[Text] = []
-    attachments: list[Attachment] = []
-    for reference in root.groups("cac:AdditionalDocumentReference"):
-        code = reference.identifier("cbc:DocumentTypeCode", "document type")
-        other = None if code is None else _NOT_SUPPORTING.get(code.text)
-        number = reference.identifier("cbc:ID", other or "BT-122")
-        if number is not None and other is None:
-            supporting.append(number)
-        category = reference.text("cbc:DocumentType", "attachment type")
-        file = reference.group("cac:Attachment")
-        for binary, path in file.children("cbc:EmbeddedDocumentBinaryObject"):
-            attachments.append(_attachment(len(attachments) + 1, binary, path, number, category, root.found))
-    return tuple(supporting), tuple(attachments)
-
-
-def _attachment(
-    rank: int, binary: Element, path: str, number: Text | None, category: Text | None, found: Found
-) -> Attachment:
-    return Attachment(
-        rank=rank,
-        name=read_attribute(binary, "filename", "BT-125-2", path, found.texts) or number,
-        encoded=binary.text or "",
-        mime=binary.get("mimeCode") or "",
-        category=category,
-        path=path,
-        line=source_line(binary),
-        reference=number,
-    )
-
-
-# --- payment and amounts
-
-
-def _payment_note(root: Group, means: Sequence[Group]) -> Text | None:
-    notes = [note for one in means for note in one.texts("cbc:InstructionNote", "BT-82")]
-    notes += [note for terms in root.groups("cac:PaymentTerms") for note in terms.texts("cbc:Note", "BT-20")]
-    return notes[0] if notes else None
-
-
-def _account(means: Sequence[Group]) -> AccountGiven:
-    """The first account. The channel says whether it is an IBAN or a RIB; without a channel its form does."""
-    for one in means:
-        account = one.group("cac:PayeeFinancialAccount")
-        number = account.identifier("cbc:ID", "BT-84")
-        if number is None:
-            continue
-        channel = one.identifier("cbc:PaymentChannelCode", "payment channel")
-        is_rib = channel.text == "RIB" if channel is not None and channel.text in {"IBAN", "RIB"} else _is_rib(number)
-        branch = account.group("cac:FinancialInstitutionBranch")
-        return AccountGiven(
-            iban=None if is_rib else number,
-            rib=number if is_rib else None,
-            bic=branch.identifier("cbc:ID", "BT-86")
-            or branch.group("cac:FinancialInstitution").identifier("cbc:ID", "BT-86"),
-            holder=account.text("cbc:Name", "BT-85"),
-        )
-    return AccountGiven()
-
-
-def _is_rib(number: Text) -> bool:
-    return _RIB.fullmatch(number.text.replace(" ", "").upper()) is not None
-
-
-class _Taxes(NamedTuple):
-    lines: tuple[VatLine, ...]
-    total: Amount | None
-    total_accounting: Amount | None
-    lacks_amount: bool
-
-
-def _read_taxes(root: Group, currency: Text | None, vat_currency: Text | None) -> _Taxes:
-    """BG-23 and the two VAT totals, told apart by their currency: BT-110 in BT-5, BT-111 in BT-6."""
-    wanted = "" if currency is None else currency.text
-    accounting = "" if vat_currency is None else vat_currency.text
-    groups = root.groups("cac:TaxTotal")
-    lines: list[VatLine] = []
-    total: Amount | None = None
-    total_accounting: Amount | None = None
-    lacks_amount = False
-    for group in groups:
-        held = group.child("cbc:TaxAmount")
-        given_in = "" if held is None else held.get("currencyID") or ""
-        is_accounting = accounting not in {"", wanted} and given_in == accounting
-        amount = group.amount("cbc:TaxAmount", "BT-111" if is_accounting else "BT-110")
-        lacks_amount = lacks_amount or amount is None
-        subtotals = [_vat_line(subtotal) for subtotal in group.groups("cac:TaxSubtotal")]
-        if is_accounting:
-            total_accounting = total_accounting or amount
-            continue
-        lines.extend(subtotals)
-        if given_in == wanted or not wanted or (not given_in and len(groups) == 1):
-            total = total or amount
-    return _Taxes(tuple(lines), total, total if accounting and accounting == wanted else total_accounting, lacks_amount)
-
-
-def _vat_line(subtotal: Group) -> VatLine:
-    category = subtotal.group("cac:TaxCategory")
-    direct = subtotal.number("cbc:Percent", "BT-119")
-    rate = direct or category.number("cbc:Percent", "BT-119")
-    return VatLine(
-        base=subtotal.amount("cbc:TaxableAmount", "BT-116"),
-        amount=subtotal.amount("cbc:TaxAmount", "BT-117"),
-        rate=rate,
-        category=category.identifier("cbc:ID", "BT-118"),
-        exemption=category.text("cbc:TaxExemptionReason", "BT-120"),
-        exemption_code=category.identifier("cbc:TaxExemptionReasonCode", "BT-121"),
-        rate_place="" if rate is None else "TaxSubtotal/Percent" if direct is not None else "TaxCategory/Percent",
-    )
-
-
-def _header_amounts(root: Group) -> Iterator[Amount]:
-    for one in root.groups("cac:AllowanceCharge"):
-        amount_bt, base_bt, rate_bt, reason_bt, code_bt = (
-            ("BT-99", "BT-100", "BT-101", "BT-104", "BT-105")
-            if is_charge(one)
-            else ("BT-92", "BT-93", "BT-94", "BT-97", "BT-98")
-        )
-        one.amount("cbc:BaseAmount", base_bt)
-        one.number("cbc:MultiplierFactorNumeric", rate_bt)
-        one.text("cbc:AllowanceChargeReason", reason_bt)
-        one.identifier("cbc:AllowanceChargeReasonCode", code_bt)
-        amount = one.amount("cbc:Amount", amount_bt)
-        if amount is not None:
-            yield amount

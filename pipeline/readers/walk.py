@@ -190,11 +190,16 @@ class Group:
         child = self.first.get(step)
         if child is None:
             return None
-        for below in child[:]:
-            given = (below.get("format") or "").strip(XML_BLANKS) or None
-            parse = _102_day if given is None or given == "102" else _no_day
-            return _read_day(below, bt, f"{self.place(step)}/{STEPS[below.tag]}", self.found, given, parse)
-        return None
+        texts = child[:]
+        if not texts:
+            return None
+        below = texts[0]
+        given = (below.get("format") or "").strip(XML_BLANKS) or None
+        parse = _102_day if given is None or given == "102" else _no_day
+        path = f"{self.place(step)}/{STEPS[below.tag]}"
+        if len(texts) > 1 and any(other.tag == below.tag for other in texts[1:]):
+            path += "[1]"
+        return _read_day(below, bt, path, self.found, given, parse)
 
     def _every(self, step: str, bt: str, into: list[Text]) -> tuple[Text, ...]:
         read = [read_text(child, bt, path, into) for child, path in self.children(step)]

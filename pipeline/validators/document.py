@@ -6,11 +6,12 @@ a PDF without a usable XML has nothing to read. Everything else is judged in ful
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import cast
 
 from lxml import etree
 
 from pipeline import codes
-from pipeline.model import Finding, Invoice, Kind, Level, MemberSeen, PackRun, Received
+from pipeline.model import Attachment, Finding, Invoice, Kind, Level, MemberSeen, PackRun, Received
 from pipeline.ports import Tools
 from pipeline.readers import cii, mixed, ubl
 from pipeline.validators import attachments, facturx, format, generic, xml, xsd
@@ -21,7 +22,8 @@ _CII_GUIDELINE = (
     "{*}ExchangedDocumentContext/{*}GuidelineSpecifiedDocumentContextParameter/{*}ID",
     "/rsm:CrossIndustryInvoice/rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID",
 )
-_UBL_GUIDELINE = ("{*}CustomizationID", "/Invoice/cbc:CustomizationID")
+_UBL_GUIDELINE = "{*}CustomizationID"
+_UBL_ROOTS = {"Invoice": "/ubl:Invoice", "CreditNote": "/cn:CreditNote"}
 _UBL_SCHEMAS = {"Invoice": "ubl-invoice", "CreditNote": "ubl-creditnote"}
 
 
@@ -81,11 +83,12 @@ def examine(
         official, ran = packs.judge(parsed.text, claim, guideline, seen.kind, seen.name, tools, tree=parsed.tree)
         on_invoice += official
 
+    own_bytes = container.own_bytes if container is not None else len(document)
     judged = []
     for invoice in _read(parsed.tree, seen.kind, claim.level, interface, tools):
         if container is not None:
             invoice = _with_embedded(invoice, container.embedded)
-        examined = attachments.examine(invoice, len(document), interface, seen.name, terms)
+        examined = attachments.examine(invoice, own_bytes, interface, seen.name, terms)
         found = [
             *on_invoice,
             *examined.findings,
@@ -110,10 +113,17 @@ def _schema(kind: Kind, root: str) -> str:
 def _guideline(tree: etree._ElementTree, kind: Kind) -> Text | None:
     if kind is Kind.MIXED:
         return None
-    where, path = _UBL_GUIDELINE if kind is Kind.UBL else _CII_GUIDELINE
+    where, path = _CII_GUIDELINE
+    if kind is Kind.UBL:
+        where = _UBL_GUIDELINE
+        path = f"{_UBL_ROOTS[etree.QName(tree.getroot()).localname]}/cbc:CustomizationID"
     element = tree.getroot().find(where)
     text = (element.text or "").strip(XML_BLANKS) if element is not None else ""
-    return Text(text, "BT-24", path, int(element.sourceline or 0)) if element is not None and text else None
+    return Text(text, "BT-24", path, _line(element)) if element is not None and text else None
+
+
+def _line(element: etree._Element) -> int:
+    return cast("int | None", element.sourceline) or 0  # the stubs leave the type of this property out
 
 
 def _read(tree: etree._ElementTree, kind: Kind, level: Level, interface: str, tools: Tools) -> tuple[Invoice, ...]:
@@ -124,7 +134,7 @@ def _read(tree: etree._ElementTree, kind: Kind, level: Level, interface: str, to
     return cii.read(tree, tools.terms, interface=interface, kind=kind, level=level)
 
 
-def _with_embedded(invoice: Invoice, embedded: Iterable[attachments.Attachment]) -> Invoice:
+def _with_embedded(invoice: Invoice, embedded: Iterable[Attachment]) -> Invoice:
     """The files embedded in the PDF come after the attachments of the XML, ranks going on."""
     more = tuple(
         replace(attachment, rank=rank) for rank, attachment in enumerate(embedded, start=len(invoice.attachments) + 1)

@@ -182,7 +182,7 @@ def _read(pdf: Any, size_bytes: int, reading: _Reading) -> None:
     named = [file for file in files if file.name == EMBEDDED_NAME]
     others = [file for file in files if file.name != EMBEDDED_NAME]
     _judge_names(files, named, reading)
-    packet = xmp.parse(pdfs.stream_bytes(pdf.Root.get("/Metadata")))
+    packet = xmp.parse(pdfs.readable_bytes(pdf.Root.get("/Metadata")) or b"")
     if packet is None or packet.part != "3":
         part = packet.part if packet is not None else ""
         reading.add(codes.PDF_007, "XMP", value=shown(part), part=shown(part, 20))

@@ -237,7 +237,10 @@ def _uses_device_colour(page: Any) -> bool:
     left = _CONTENT_BYTES_MAX
     chooses = paints = False
     for part in elements(contents) or [contents]:
-        content = stream_bytes(part)[:left]
+        content = readable_bytes(part)
+        if content is None:
+            return True  # not to be seen: it may
+        content = content[:left]
         if _DEVICE_COLOUR.search(content):
             return True
         chooses = chooses or _OTHER_COLOUR.search(content) is not None
@@ -251,6 +254,16 @@ def _uses_device_colour(page: Any) -> bool:
 def stream_bytes(obj: Any) -> bytes:
     """The decoded bytes of a stream; b"" for any other object."""
     return bytes(obj.read_bytes()) if is_stream(obj) else b""
+
+
+def readable_bytes(obj: Any) -> bytes | None:
+    """The same; None where the stream cannot be decoded. A stream above the limits is in the warnings of the PDF."""
+    from pikepdf import PikepdfError
+
+    try:
+        return stream_bytes(obj)
+    except PikepdfError:
+        return None
 
 
 def fonts_not_embedded(pdf: Any) -> tuple[str, ...]:

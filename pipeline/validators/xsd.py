@@ -36,7 +36,7 @@ _BYTES_OF_AN_ELEMENT = 4
 _REASONS_MAX = 200
 _CLARK = re.compile(r"\{[^{}]*\}")
 _INDEX = re.compile(r"\[\d+\]|[^/:\[]*:")
-_UP_TO_A_TAG_END = re.compile(rb"[^>]*>|[^>]+")
+_UP_TO_A_TAG_END = re.compile(rb"[^>]*>\x00?|[^>]+")  # with the second byte of UTF-16
 _count = etree.XPath("count(//*) + count(//@*)")
 
 

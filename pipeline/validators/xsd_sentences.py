@@ -86,7 +86,7 @@ def explain(message: str, text: str = "", parent: str = "") -> Sentence:
     known = meaning(name, parent)
     bt = known.bt if known else ""
     subject = _subject(name, parent, attribute)
-    said = _said(message[head.end() :], subject, name, attribute, text)
+    said = _said(message[head.end() :], subject, (name, parent, attribute), text)
     if said is None:
         rest = _cut(message[head.end() :])
         return Sentence(f"{subject.french} : {rest}", f"{subject.english}: {rest}", bt, explained=False)
@@ -112,11 +112,12 @@ def is_echo(before: str, message: str) -> bool:
     return _FACET.search(before) is not None or "Element content is not allowed" in before
 
 
-def _said(rule: str, subject: Form, name: str, attribute: str, text: str) -> Form | None:
+def _said(rule: str, subject: Form, at: tuple[str, str, str], text: str) -> Form | None:
+    name, parent, attribute = at
     if rule.startswith("This element is not expected"):
-        return _unexpected(subject, rule)
+        return _unexpected(subject, rule, parent)
     if rule.startswith("Missing child element"):
-        names = _expected(rule)
+        names = _expected(rule, name)
         return Form(f"il manque dans {subject.french} : {names.french}", f"{subject.english} lacks: {names.english}")
     told = _ATTRIBUTE.match(rule)
     if told is not None and told[2] == "required":
@@ -124,7 +125,7 @@ def _said(rule: str, subject: Form, name: str, attribute: str, text: str) -> For
             f"l'attribut {told[1]} manque sur {subject.french}", f"{subject.english} lacks the attribute {told[1]}"
         )
     if told is not None:
-        element = _subject(name, "", "")
+        element = _subject(name, parent)
         return Form(
             f"l'attribut {told[1]} n'est pas admis sur {element.french}",
             f"the attribute {told[1]} is not allowed on {element.english}",
@@ -147,8 +148,8 @@ def _said(rule: str, subject: Form, name: str, attribute: str, text: str) -> For
     return None if wanted is None else _wrong(subject, text, wanted)
 
 
-def _unexpected(subject: Form, rule: str) -> Form:
-    names = _expected(rule)
+def _unexpected(subject: Form, rule: str, parent: str) -> Form:
+    names = _expected(rule, parent)
     french, english = f"{subject.french} ne peut pas se trouver à cet endroit", f"{subject.english} cannot stand here"
     if names is _NOTHING:
         return Form(f"{french} : rien ne peut plus y suivre", f"{english}: nothing more can follow")
@@ -221,19 +222,19 @@ def _one_of(values: list[str]) -> Form:
     return Form("une de ces valeurs : " + ", ".join(shown) + tail_fr, "one of " + ", ".join(shown) + tail_en)
 
 
-def _expected(rule: str) -> Form:
+def _expected(rule: str, parent: str) -> Form:
     told = _EXPECTED.search(rule)
     names = _NAME.findall(told[1]) if told else []
     if not names:
         return _NOTHING
-    shown = [_subject(name, "", "", brief=True) for name in names[-_NAMES_MAX:]]  # a mandatory one is the last
+    shown = [_subject(name, parent, brief=True) for name in names[-_NAMES_MAX:]]  # a mandatory one is the last
     return Form(" ou ".join(form.french for form in shown), " or ".join(form.english for form in shown))
 
 
-def _subject(name: str, parent: str, attribute: str, *, brief: bool = False) -> Form:
+def _subject(name: str, parent: str, attribute: str = "", *, brief: bool = False) -> Form:
     known = meaning(name, parent)
     if attribute:
-        element = _subject(name, parent, "")
+        element = _subject(name, parent)
         return Form(f"l'attribut {attribute} de {element.french}", f"the attribute {attribute} of {element.english}")
     if known is None:
         return Form(name, name) if brief else Form(f"l'élément {name}", f"the element {name}")

@@ -18,6 +18,7 @@ from pipeline.adapters.saxon_pool import SaxonEngine
 from pipeline.model import Read, Received
 from pipeline.ports import Fault, Tools
 from pipeline.terms import Terms
+from pipeline.validators.pdf_objects import limit_qpdf
 
 SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024  # most archives unpack to less; the others go to a temporary file
 
@@ -44,6 +45,7 @@ _REQUEST = TypeAdapter(Request)
 def main() -> None:
     """Serve until the input ends."""
     incoming, outgoing = _private_pipes()
+    limit_qpdf()  # process-wide, before any document
     schemas = InstalledSchemas()
     with SaxonEngine() as rules:
         while frame := read_frame(incoming):

@@ -3,7 +3,7 @@
 Started as `python -m pipeline.workers.saxon_server`, it answers frames on standard output, in the order of the frames
 on standard input, and ends when its input ends or its parent dies. A frame is a length (four bytes, big end first),
 that many bytes of JSON, then `size` bytes of document; an answer is a length and JSON: `hits`, or `stopped` when a
-value of the document stops the engine, or `fault`.
+value of the document stops the engine, or `fault`, and the number of its `frame`.
 
 The order of the first calls matters: URI access closed after a first parse would no longer stop external entities.
 Concurrent use of Saxon, even of two processors, aborts the process; so does `set_jit_compilation`. Nothing is logged:
@@ -84,24 +84,27 @@ class Packs:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer every frame until the input ends."""
-    packs: Packs | None = None
+    packs, missing = _open()
     while header := _read_header(source):
         document = source.read(header["size"])
         _limit_cpu(header["seconds"])
-        try:
-            if packs is None:
-                packs = Packs()
-        except ImportError as err:
-            answer: Answer = {"fault": f"saxonche cannot be loaded ({err}); pip install --force-reinstall saxonche"}
+        if packs is None:
+            answer: Answer = {"fault": missing}
+        elif header["do"] == "load":
+            answer = packs.load(header["pack"], header["sheet"], header["code_list"])
         else:
-            match header["do"]:
-                case "load":
-                    answer = packs.load(header["pack"], header["sheet"], header["code_list"])
-                case _:
-                    answer = packs.run(header["pack"], document)
-        body = json.dumps(answer, separators=(",", ":")).encode()
+            answer = packs.run(header["pack"], document)
+        body = json.dumps(answer | {"frame": header["frame"]}, separators=(",", ":")).encode()
         sink.write(LENGTH.pack(len(body)) + body)
         sink.flush()
+
+
+def _open() -> tuple[Packs | None, str]:
+    """The engine, ready before the first frame comes, or the reason why there is none."""
+    try:
+        return Packs(), ""
+    except ImportError as err:
+        return None, f"saxonche cannot be loaded ({err}); pip install --force-reinstall saxonche"
 
 
 def _read_header(source: BinaryIO) -> dict[str, Any]:

@@ -119,6 +119,25 @@ HOSTILE = {
         ),
         "PDF-010",
     ),
+    "metadata that do not inflate": (
+        pdf(b"<<%b/Metadata 4 0 R>>" % CATALOG, PAGES, PAGE, stream(b"no deflate", b"/Filter/FlateDecode")),
+        "PDF-007",
+    ),
+    "a page that does not inflate": (
+        pdf(
+            b"<<%b>>" % CATALOG, PAGES, PAGE[:-2] + b"/Contents 4 0 R>>", stream(b"no deflate", b"/Filter/FlateDecode")
+        ),
+        "PDF-008",
+    ),
+    "a page that is a bomb": (
+        pdf(
+            b"<<%b>>" % CATALOG,
+            PAGES,
+            PAGE[:-2] + b"/Contents 4 0 R>>",
+            stream(tower(b"0" * BOMB_BYTES, 1), b"/Filter/FlateDecode"),
+        ),
+        "PDF-010",
+    ),
     "150,000 actions in a row": (
         pdf(b"<<%b/OpenAction<</S/GoTo/Next[%b]>>>>" % (CATALOG, b"<</S/GoTo>>" * 150_000), PAGES, PAGE),
         "PDF-010",
@@ -154,6 +173,11 @@ HOSTILE = {
 @pytest.mark.parametrize(("document", "expected"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_pdf_earns_its_finding_and_nothing_breaks(document, expected):
     assert expected in rules(document)
+
+
+def test_damage_that_only_a_warning_looks_at_does_not_refuse_the_file():
+    for name in ("metadata that do not inflate", "a page that does not inflate"):
+        assert "PDF-001" not in rules(HOSTILE[name][0])
 
 
 def test_a_page_after_a_bomb_is_judged_like_one_before():

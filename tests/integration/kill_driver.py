@@ -1,4 +1,4 @@
-"""Runs the shell on one home again and again and kills it -9 at random moments: `kill_driver.py HOME KILLS SEED [INBOX]`.
+"""Runs the shell on one home again and again and kills it -9 at random moments: `kill_driver.py HOME KILLS SEED`.
 
 Prints one JSON line: kills per stage, runs, and how the last run ended. The clock stands still, so that an undisturbed
 run (KILLS = 0) and a disturbed one must end in the same ledger and the same files.
@@ -24,7 +24,7 @@ from pipeline.workers import read_worker
 
 HERE = Path(__file__).parent
 WORK = {"lot_flows_max": 40, "unit_documents": 8}
-DELAY_S = {"receive": 0.12, "judge": 0.06, "commit": 0.03, "deliver": 0.015, "report": 0.02}
+DELAY_S = {"receive": 0.1, "judge": 0.04, "commit": 0.02, "deliver": 0.008, "report": 0.012}
 
 
 def serve_readers(path: str) -> None:
@@ -38,11 +38,19 @@ def serve_readers(path: str) -> None:
     while True:
         link, _ = listener.accept()
         if os.fork() == 0:
-            listener.close()
-            with link.makefile("rb") as incoming, link.makefile("wb") as outgoing, read_worker.SaxonEngine() as rules:
-                read_worker.serve(incoming, outgoing, schemas, rules)
-            os._exit(0)
+            try:
+                answer_one(link, schemas)
+            finally:
+                os._exit(0)
         link.close()
+
+
+def answer_one(link: socket.socket, schemas: read_worker.InstalledSchemas) -> None:
+    """What `read_worker.main` does, over a socket."""
+    with link.makefile("rb") as incoming, link.makefile("wb") as outgoing, read_worker.SaxonEngine() as rules:
+        while frame := read_worker.read_frame(incoming):
+            request = read_worker._REQUEST.validate_json(frame)
+            read_worker.write_frame(outgoing, read_worker._answer(request, schemas, rules).model_dump_json().encode())
 
 
 def run_once(home: Path, reader: tuple[str, ...], stages: int) -> None:
@@ -71,7 +79,8 @@ def disturbed(home: Path, reader: tuple[str, ...], target: str, chance: random.R
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             os._exit(1)
     os.close(outgoing)
-    seen, wanted, last, at = 0, chance.choice((1, 1, 2)), "start", None
+    seen, last, at = 0, "start", None
+    wanted = 1 if target == "receive" else chance.choice((1, 1, 2))
     try:
         while True:
             left = None if at is None else max(0.0, at - time.monotonic())
@@ -113,24 +122,18 @@ def campaign(home: Path, kills: int, seed: int) -> dict[str, object]:
             time.sleep(0.01)
         reader = (sys.executable, "-I", "-S", str(HERE / "kill_relay.py"), path)
         try:
-            while sum(died.values()) < kills:
-                total = sum(died.values())
+            while (total := sum(died.values())) < kills and runs < 3 * kills:
                 target = "receive" if total < kills // 5 else min(STAGES[1:], key=lambda s: died[s])
                 ending, killed = disturbed(home, reader, target, chance)
                 runs += 1
-                if killed:
-                    died[ending] += 1
-                elif ending != "done" or runs > 4 * kills:
+                died[ending] += killed
+                if ending == "died":
                     break
-                elif not any(homes.drop_folder(home).iterdir()):
-                    target = "receive"
-            for _ in range(3):
-                ending, _ = disturbed(home, reader, "never", chance)
-                runs += 1
+            ending, _ = disturbed(home, reader, "never", chance)
         finally:
             os.kill(server, signal.SIGKILL)
             os.waitpid(server, 0)
-    return {"kills": dict(died), "runs": runs, "ending": ending}
+    return {"kills": {stage: died[stage] for stage in STAGES}, "runs": runs, "ending": ending}
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections import Counter
 from pathlib import Path
 
 import pikepdf
@@ -29,7 +27,7 @@ pytestmark = [
 ]
 
 ORACLE = r'''
-import json, re, sys, time
+import json, re, sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 import saxonche
@@ -82,14 +80,13 @@ for pack, sheet, documents in job:
     executable = compiler.compile_stylesheet(stylesheet_file=sheet)
     found, modes = ordinals(sheet)
     for document in documents:
-        begun = time.perf_counter()
         try:
             answer = executable.transform_to_string(xdm_node=processor.parse_xml(xml_file_name=document))
         except saxonche.PySaxonApiError:
             told = None
         else:
             told = sorted(hits(answer, pack, found, modes))
-        print(json.dumps([pack, document, told, time.perf_counter() - begun]), flush=True)
+        print(json.dumps([pack, document, told]), flush=True)
 '''
 
 
@@ -136,39 +133,32 @@ def test_every_pack_says_of_every_public_invoice_what_plain_saxon_says(documents
     with oracle:
         oracle.stdin.write(json.dumps(job))
         oracle.stdin.close()
-        ours, spent = _ours(job)
-        theirs, installed = {}, Counter[str]()
+        ours = _ours(job)
+        theirs = {}
         for line in oracle.stdout:
-            pack, document, told, seconds = json.loads(line)
+            pack, document, told = json.loads(line)
             theirs[pack, document] = told if told is None else [tuple(hit) for hit in told]
-            installed[pack] += seconds
     assert oracle.returncode == 0
     differing = {key: (ours[key], theirs.get(key)) for key in ours if ours[key] != theirs.get(key)}
     assert not differing
     assert theirs.keys() == ours.keys()
     for pack, _, run_on in job:
-        count = len(run_on)
         fired = sum(len(ours[pack, one] or ()) for one in run_on)
-        print(
-            f"{pack:20} {count:3} documents {fired:5} hits  tuned {spent[pack] / count * 1e3:5.1f} ms  installed {installed[pack] / count * 1e3:5.1f} ms"
-        )
+        print(f"{pack:20} {len(run_on):3} documents {fired:5} hits")
+        assert fired  # two engines that say nothing would agree too
 
 
-def _ours(
-    job: list[tuple[str, str, list[str]]],
-) -> tuple[dict[tuple[str, str], list[tuple[str, str, str]] | None], Counter[str]]:
+def _ours(job: list[tuple[str, str, list[str]]]) -> dict[tuple[str, str], list[tuple[str, str, str]] | None]:
+    """Our engine on the same documents, as the pipeline gives them to it; None where a value stops it."""
     found: dict[tuple[str, str], list[tuple[str, str, str]] | None] = {}
-    spent = Counter[str]()
+    texts = {}
     with SaxonEngine() as engine:
         for pack, _, run_on in job:
-            engine.warm([pack])
             for name in run_on:
-                parsed = safe_xml.parse(Path(name).read_bytes(), name, Terms())
-                begun = time.perf_counter()
-                said = engine.run(pack, parsed.text)
-                if name != run_on[0]:  # which waits for the compilation
-                    spent[pack] += time.perf_counter() - begun
+                if name not in texts:
+                    texts[name] = safe_xml.parse(Path(name).read_bytes(), name, Terms()).text
+                said = engine.run(pack, texts[name])
                 found[pack, name] = (
                     None if said.stopped else sorted((hit.id, hit.flag, hit.location) for hit in said.hits)
                 )
-    return found, spent
+    return found

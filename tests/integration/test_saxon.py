@@ -14,6 +14,7 @@ import pytest
 from pipeline.adapters import saxon_pool
 from pipeline.adapters.artefacts import PACKS, Artefacts, InstalledSchemas, installed_folder
 from pipeline.adapters.saxon_pool import SaxonEngine
+from pipeline.adapters.saxon_process import Died, SaxonProcess
 from pipeline.model import Kind
 from pipeline.ports import Fault, Tools
 from pipeline.terms import Terms
@@ -58,12 +59,6 @@ def engine() -> Iterator[SaxonEngine]:
 def folder(tmp_path: Path) -> Path:
     shutil.copytree(installed_folder() / PACK, tmp_path / PACK)
     return tmp_path
-
-
-def the_server(engine: SaxonEngine) -> int:
-    """The process id of the server of an engine."""
-    assert engine._server is not None
-    return engine._server._process.pid
 
 
 def is_running(pid: int) -> bool:
@@ -137,9 +132,9 @@ def test_a_value_that_stops_the_engine_is_an_answer(engine: SaxonEngine) -> None
 def test_a_document_that_no_hardened_parse_let_through_stops_the_engine_without_harm(
     engine: SaxonEngine, hostile: bytes
 ) -> None:
-    pid = the_server(engine)
+    pid = engine.server_pid
     assert engine.run(PACK, hostile).stopped
-    assert the_server(engine) == pid
+    assert engine.server_pid == pid
 
 
 def test_an_entity_of_the_document_is_never_read(engine: SaxonEngine, tmp_path: Path) -> None:
@@ -224,26 +219,82 @@ def test_an_engine_that_cannot_be_loaded_is_a_fault(monkeypatch: pytest.MonkeyPa
 
 def test_a_server_that_dies_is_replaced_once(engine: SaxonEngine) -> None:
     assert refusing(engine.run(PACK, an_invoice())) == []
-    pid = the_server(engine)
+    pid = engine.server_pid
     os.kill(pid, signal.SIGKILL)
     assert refusing(engine.run(PACK, an_invoice())) == []
-    assert the_server(engine) != pid
+    assert engine.server_pid != pid
 
 
-def test_a_document_that_ends_the_server_twice_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_start_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("true"))
-    with SaxonEngine() as engine, pytest.raises(Fault, match=r"ended the rule engine 2 times .* facturx-minimum"):
+    with (
+        SaxonEngine() as engine,
+        pytest.raises(Fault, match=r"engine ended 2 times while it compiled pack facturx-minimum"),
+    ):
         engine.run(PACK, an_invoice())
 
 
-def test_a_server_that_is_late_is_killed_and_that_is_a_fault(engine: SaxonEngine) -> None:
+def test_a_document_that_ends_the_server_twice_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Fragile(SaxonProcess):
+        def run(self, pack: str, document: bytes) -> dict[str, object]:
+            os.kill(self.pid, signal.SIGKILL)
+            started.append(self.pid)
+            return super().run(pack, document)
+
+    monkeypatch.setattr(saxon_pool, "SaxonProcess", Fragile)
+    with SaxonEngine() as engine, pytest.raises(Fault, match=r"engine ended 2 times while pack facturx-minimum ran"):
+        engine.run(PACK, an_invoice())
+    assert len(set(started)) == 2
+    assert all(wait_until_gone(pid) for pid in started)
+
+
+def test_an_interrupted_exchange_never_leaves_its_answer_to_the_next_document() -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with SaxonEngine() as engine:
+        engine.run(PACK, an_invoice())
+        pid = engine.server_pid
+        os.kill(pid, signal.SIGSTOP)
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                engine.run(PACK, an_invoice(""))
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert wait_until_gone(pid)
+        assert refusing(engine.run(PACK, an_invoice())) == []
+
+
+def test_an_answer_to_another_frame_is_not_taken() -> None:
+    process = SaxonProcess(20)
+    try:
+        process._send({"do": "run", "pack": "never loaded"}, b"")
+        with pytest.raises(Died):
+            process.run("never loaded", b"")
+    finally:
+        process.kill()
+
+
+def test_a_pack_that_was_not_loaded_is_a_fault_of_the_server() -> None:
+    process = SaxonProcess(20)
+    try:
+        assert process.run("never loaded", b"") == {"fault": "pack never loaded is not loaded"}
+    finally:
+        process.close()
+
+
+def test_a_server_that_is_late_is_killed_and_that_is_a_fault() -> None:
     with SaxonEngine(deadline_s=5) as late:
         late.run(PACK, an_invoice())
-        pid = the_server(late)
+        pid = late.server_pid
         os.kill(pid, signal.SIGSTOP)
-        late._server._deadline_s = 0.2  # type: ignore[union-attr]
+        late._server.deadline_s = 0.2  # type: ignore[union-attr]
         begun = time.monotonic()
-        with pytest.raises(Fault, match="no answer on a document within"):
+        with pytest.raises(Fault, match=r"no answer within 5 s while pack facturx-minimum ran"):
             late.run(PACK, an_invoice("F" * 3_000_000))  # more than a pipe holds: the sending is timed too
         assert time.monotonic() - begun < 2
         assert wait_until_gone(pid)
@@ -253,7 +304,7 @@ def test_a_server_that_is_late_is_killed_and_that_is_a_fault(engine: SaxonEngine
 def test_a_server_ends_when_its_engine_is_closed() -> None:
     engine = SaxonEngine()
     engine.warm([PACK])
-    pid = the_server(engine)
+    pid = engine.server_pid
     engine.run(PACK, an_invoice())
     engine.close()
     assert wait_until_gone(pid)
@@ -263,7 +314,7 @@ def test_a_server_ends_when_its_engine_is_closed() -> None:
 def test_a_server_that_does_not_end_by_itself_is_killed() -> None:
     engine = SaxonEngine()
     engine.run(PACK, an_invoice())
-    pid = the_server(engine)
+    pid = engine.server_pid
     os.kill(pid, signal.SIGSTOP)
     engine.close()
     assert wait_until_gone(pid)
@@ -275,7 +326,7 @@ def test_a_server_ends_with_its_parent_even_in_the_middle_of_its_work() -> None:
             sys.executable,
             "-c",
             "import time; from pipeline.adapters.saxon_pool import SaxonEngine\n"
-            f"e = SaxonEngine(); e.warm(['{PACK}']); print(e._server._process.pid, flush=True); time.sleep(60)",
+            f"e = SaxonEngine(); e.warm(['{PACK}']); print(e.server_pid, flush=True); time.sleep(60)",
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -295,15 +346,15 @@ def test_warming_does_not_wait_and_a_pack_is_compiled_once() -> None:
         assert time.monotonic() - begun < 0.1  # the compilations alone take four times that
         engine.warm([PACK])
         assert refusing(engine.run(PACK, an_invoice())) == []
-        pid = the_server(engine)
+        pid = engine.server_pid
         engine.warm([PACK])
-        assert the_server(engine) == pid
+        assert engine.server_pid == pid
 
 
 def test_warming_with_a_dead_server_leaves_the_complaint_to_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with SaxonEngine() as engine:
         engine.warm([PACK])
-        pid = the_server(engine)
+        pid = engine.server_pid
         os.kill(pid, signal.SIGKILL)
         assert wait_until_gone(pid)
         engine.warm(["facturx-basicwl"])
@@ -321,22 +372,22 @@ def test_the_server_gets_few_variables_and_the_zone_utc(monkeypatch: pytest.Monk
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     with SaxonEngine() as engine:
         engine.run(PACK, an_invoice())
-        given = Path(f"/proc/{the_server(engine)}/environ").read_bytes().split(b"\0")
+        given = Path(f"/proc/{engine.server_pid}/environ").read_bytes().split(b"\0")
     assert b"TZ=UTC" in given
     assert not [one for one in given if b"very-secret" in one or one.startswith(b"PYTHON")]
 
 
 def test_ctrl_c_on_the_terminal_is_left_to_the_parent(engine: SaxonEngine) -> None:
     engine.run(PACK, an_invoice())
-    pid = the_server(engine)
+    pid = engine.server_pid
     os.kill(pid, signal.SIGINT)
     assert refusing(engine.run(PACK, an_invoice())) == []
-    assert the_server(engine) == pid
+    assert engine.server_pid == pid
 
 
 def test_a_server_opens_no_socket_and_writes_no_file(engine: SaxonEngine) -> None:
     engine.run(PACK, an_invoice())
-    opened = [os.readlink(one) for one in Path(f"/proc/{the_server(engine)}/fd").iterdir()]
+    opened = [os.readlink(one) for one in Path(f"/proc/{engine.server_pid}/fd").iterdir()]
     assert not [name for name in opened if name.startswith("socket:")]
     regular = [name for name in opened if name.startswith("/") and not name.startswith("/dev/")]
     assert [Path(name).name.partition("-")[0] for name in regular] == ["libsaxonc"]  # the engine itself, to read
@@ -344,7 +395,7 @@ def test_a_server_opens_no_socket_and_writes_no_file(engine: SaxonEngine) -> Non
 
 def test_one_engine_never_holds_two_servers(engine: SaxonEngine) -> None:
     engine.run(PACK, an_invoice())
-    first = the_server(engine)
+    first = engine.server_pid
     engine.run("facturx-basicwl", an_invoice())
-    assert the_server(engine) == first
+    assert engine.server_pid == first
     assert saxon_pool.ENGINE == "saxon"

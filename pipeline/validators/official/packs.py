@@ -5,7 +5,7 @@ for a bare document and for EXTENDED-CTC-FR everywhere, `br-fr` for the French r
 holds every document to the rules of its syntax, claimed or not.
 """
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, replace
 
 from pipeline import codes
@@ -16,6 +16,7 @@ from pipeline.ports import Hit, Tools
 from pipeline.terms import CTC, Terms
 from pipeline.validators.official import results
 from pipeline.validators.official.claims import Claim
+from pipeline.validators.official.claims import claim as claim_of
 from pipeline.validators.official.places import Document, Tree
 from pipeline.values import Text
 
@@ -43,9 +44,6 @@ class Planned:
     is_listed: bool = True
 
 
-Weighed = tuple[Severity, Hit, Planned]
-
-
 def judge(
     document: bytes,
     claim: Claim,
@@ -65,19 +63,18 @@ def judge(
     found = list(_on_the_claim(claim, guideline, member, terms))
     places = Document(document, tree)
     ran: list[PackRun] = []
-    weighed: list[Weighed] = []
     for planned in plan(claim, kind, terms):
         ran.append(tools.rules.describe(planned.pack))
         said = tools.rules.run(planned.pack, document)
         if said.stopped:
             found += _on_the_engine(said.stopped, planned, places, member, terms)
-        weighed += (
-            (results.severity(hit, planned.pack, planned.level, is_listed=planned.is_listed), hit, planned)
-            for hit in said.hits
-        )
-    kept = capped(weighed, terms.findings.document_max - len(found))
-    found += (results.finding(hit, one.code, one.pack, level, places, member) for level, hit, one in kept)
+        found += (_of(hit, planned, places, member) for hit in said.hits)
     return tuple(found), tuple(ran)
+
+
+def _of(hit: Hit, planned: Planned, places: Document, member: str) -> Finding:
+    level = results.severity(hit, planned.pack, planned.level, is_listed=planned.is_listed)
+    return results.finding(hit, planned.code, planned.pack, level, places, member)
 
 
 def plan(claim: Claim, kind: Kind, terms: Terms) -> tuple[Planned, ...]:
@@ -92,6 +89,21 @@ def pack_of(name: str, kind: Kind) -> str:
     if name in FAMILIES:
         return FAMILIES[name][kind is not Kind.UBL]
     return name if name in packs else ""
+
+
+_GUIDELINE = re.compile(
+    rb"<(?:\w+:)?(?:CustomizationID|GuidelineSpecified\w*>\s*<(?:\w+:)?ID)(?:\s[^>]*)?>\s*([^<\s]+)"
+)
+_UBL = re.compile(rb"urn:oasis:names:specification:ubl:schema:xsd:(?:Invoice|CreditNote)-2")
+
+
+def expected(head: bytes, terms: Terms) -> tuple[str, ...]:
+    """The packs to warm early, by the beginning of a file; a wrong guess costs time, never a verdict."""
+    kind = Kind.UBL if _UBL.search(head) else Kind.CII
+    guideline = _GUIDELINE.search(head)
+    if guideline is None:
+        return ()
+    return tuple(one.pack for one in plan(claim_of(guideline[1].decode("ascii", "replace"), kind), kind, terms))
 
 
 def _claimed(claim: Claim, kind: Kind, terms: Terms) -> Planned | None:
@@ -146,11 +158,3 @@ def softer(one: Severity, other: Severity) -> Severity:
     """The one of two levels that bites less: a stopped pack weighs no more than its hits would."""
     order = list(Severity)
     return max(one, other, key=order.index)
-
-
-def capped(weighed: Sequence[Weighed], most: int) -> Sequence[Weighed]:
-    """At most so many, in their order; what refuses an invoice is never left out for what does not."""
-    if len(weighed) <= most:
-        return weighed
-    lightest_last = sorted(range(len(weighed)), key=lambda at: weighed[at][0] not in {Severity.FATAL, Severity.ERROR})
-    return [weighed[at] for at in sorted(lightest_last[:most])]

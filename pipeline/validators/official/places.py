@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from pipeline.readers.walk import STEPS, source_line
-
-VALUE_CHARS_MAX = 200
+from pipeline.validators.rule import shown
 
 _STEP = re.compile(
     r"/(?:\*:(?P<local>[^\[/]+)\[namespace-uri\(\)='(?P<uri>[^']*)'\]|(?P<plain>[^@\[/*][^\[/]*))\[(?P<rank>[0-9]+)\]"
@@ -75,7 +74,7 @@ class Document:
 
     def _place(self, path: str, element: etree._Element | None, value: str) -> Place:
         line = source_line(element) if self._tells_lines and element is not None else 0
-        return Place(path, line, value[:VALUE_CHARS_MAX])
+        return Place(path, line, shown(value))
 
     def _namesakes(self, parent: etree._Element | None, step: re.Match[str]) -> Sequence[etree._Element]:
         tag = _clark(step["uri"], step["local"] or step["plain"])

@@ -5,7 +5,8 @@ import re
 from pipeline.codes import Code, Severity
 from pipeline.model import Finding
 from pipeline.ports import Hit
-from pipeline.validators.official.places import VALUE_CHARS_MAX, Document, Place
+from pipeline.validators.official.places import Document, Place
+from pipeline.validators.rule import shown
 
 # the assert that looks BT-24 up in a list: an id is used twice among the sheets, so the pack counts too
 _GUIDELINE_LOOKUPS = {("facturx-en16931", "FX-SCH-A-000556"), ("facturx-basic", "FX-SCH-A-000026")}
@@ -43,4 +44,4 @@ def culprit(said: str, document: Document) -> Place:
     if quoted is None:
         return Place("")
     value = quoted["value"] if quoted["value"] is not None else quoted["first"]
-    return (document.holding(value) if value.strip() else None) or Place("", 0, value[:VALUE_CHARS_MAX])
+    return (document.holding(value) if value.strip() else None) or Place("", 0, shown(value))

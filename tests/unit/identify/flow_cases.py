@@ -63,7 +63,9 @@ def an_entry(entry_name, type_=tarfile.REGTYPE, target=""):
 def received(content, flow=None, partner="ABC123", interface="", size=None):
     size = len(content) if size is None else size
     sha256 = hashlib.sha256(content).hexdigest()
-    return Received(partner, name() if flow is None else flow, sha256, size, datetime(2026, 11, 20, tzinfo=UTC), (), interface)
+    return Received(
+        partner, name() if flow is None else flow, sha256, size, datetime(2026, 11, 20, tzinfo=UTC), (), interface
+    )
 
 
 def seen(content, flow=None, terms=None, **more) -> Identified:

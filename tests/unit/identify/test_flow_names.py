@@ -87,7 +87,10 @@ def test_an_unknown_code_is_refused(code):
     assert [(f.rule, f.facts["code"]) for f in found] == [("FLW-002", code)]
 
 
-@pytest.mark.parametrize(("code", "successor"), [("FSO1101A", "FSO1106A"), ("FSO1102A", "FSO1100A"), ("FSO1111A", "FSO1116A"), ("FSO1112A", "FSO1110A")])
+@pytest.mark.parametrize(
+    ("code", "successor"),
+    [("FSO1101A", "FSO1106A"), ("FSO1102A", "FSO1100A"), ("FSO1111A", "FSO1116A"), ("FSO1112A", "FSO1110A")],
+)
 def test_a_withdrawn_code_earns_its_successor_alone(code, successor):
     found = flow_name(f"{code}_ABC123_ABC123{code[3:7]}000000000000001", TERMS)[1]
     assert [(f.rule, f.facts["successor"]) for f in found] == [("IDN-004", successor)]

@@ -62,7 +62,12 @@ def test_every_open_code_takes_its_syntax(code, content, kind):
 def test_a_flow_of_one_file_has_one_member_named_like_the_flow():
     identified, source, spool = opened(ubl("é"))
     [member] = identified.members
-    assert (member.name, member.size_bytes, member.sha256, member.offset) == (name(), len(ubl("é")), identified.received.sha256, 0)
+    assert (member.name, member.size_bytes, member.sha256, member.offset) == (
+        name(),
+        len(ubl("é")),
+        identified.received.sha256,
+        0,
+    )
     assert open_member(identified, member, source, spool) == ubl("é")
     assert not identified.is_archive
 
@@ -140,7 +145,9 @@ def test_a_credit_note_root_can_be_closed():
     assert rules(seen(ubl(root="CreditNote", namespace=CREDIT), terms=terms)) == ["IDN-001"]
 
 
-@pytest.mark.parametrize("content", [b"<", b"<a", b"<1/>", b"\x4c\x6f\xa7\x94\x93\x40", b"  <?xml version='1.0'?><a/>", b"<!-- never closed"])
+@pytest.mark.parametrize(
+    "content", [b"<", b"<a", b"<1/>", b"\x4c\x6f\xa7\x94\x93\x40", b"  <?xml version='1.0'?><a/>", b"<!-- never closed"]
+)
 def test_what_is_not_well_formed_before_its_root_is_no_unknown_syntax(content):
     identified = seen(content)
     assert rules(identified) == ["XML-001"]
@@ -192,7 +199,10 @@ def test_a_pdf_announced_as_xml_is_a_wrong_code():
     assert rules(seen(PDF, name("FSO1110A"))) == ["IDN-002"]
 
 
-@pytest.mark.parametrize(("code", "content", "is_told"), [("FSO1130A", ubl(), True), ("FSO1116A", cii(), True), ("FSO1137A", PDF, True), ("FSO1113A", mixed(), False)])
+@pytest.mark.parametrize(
+    ("code", "content", "is_told"),
+    [("FSO1130A", ubl(), True), ("FSO1116A", cii(), True), ("FSO1137A", PDF, True), ("FSO1113A", mixed(), False)],
+)
 def test_among_twins_the_announced_code_decides_and_it_is_said(code, content, is_told):
     assert ("IDN-003" in [f.rule for f in seen(content, name(code)).findings]) == is_told
 
@@ -315,12 +325,18 @@ def test_in_the_reform_an_unknown_file_is_fatal():
 
 def test_a_signature_and_a_style_sheet_are_kept_and_not_counted():
     identified = seen(tar_gz(("a.xml", ubl()), ("sig.xml", signature()), ("look.xsl", sheet())))
-    assert [(m.kind, m.invoice_count) for m in identified.members] == [(Kind.UBL, 1), (Kind.XADES, 0), (Kind.STYLESHEET, 0)]
+    assert [(m.kind, m.invoice_count) for m in identified.members] == [
+        (Kind.UBL, 1),
+        (Kind.XADES, 0),
+        (Kind.STYLESHEET, 0),
+    ]
     assert rules(identified) == ["ENV-010"]
 
 
 def test_more_than_one_signature_or_sheet_is_told():
-    packed = tar_gz(("a.xml", ubl()), ("s.xml", signature()), ("t.xml", signature()), ("l.xsl", sheet()), ("m.xsl", sheet()))
+    packed = tar_gz(
+        ("a.xml", ubl()), ("s.xml", signature()), ("t.xml", signature()), ("l.xsl", sheet()), ("m.xsl", sheet())
+    )
     assert rules(seen(packed)) == ["ENV-009", "ENV-009", "ENV-010", "ENV-010"]
 
 

@@ -178,6 +178,8 @@ def issued(inside: str) -> str:
         ('<udt:DateTimeString format="610">202603</udt:DateTimeString>', "202603", None, "610"),
         ("<udt:DateTime>2026-03-01T00:00:00</udt:DateTime>", "2026-03-01T00:00:00", None, None),
         (f"<udt:DateTimeString>{'2' * 30}</udt:DateTimeString>", "2" * 30, None, None),
+        ("<udt:DateTimeString>20260301</udt:DateTimeString>" * 2, "20260301", "2026-03-01", None),
+        ("<udt:DateTimeString>20260301</udt:DateTimeString><udt:DateTime/>", "20260301", "2026-03-01", None),
     ],
 )
 def test_a_date_is_a_day_in_format_102_or_in_none(

@@ -8,7 +8,7 @@ from pipeline.adapters.artefacts import PACKS, InstalledSchemas
 from pipeline.codes import Severity
 from pipeline.model import Kind, PackRun
 from pipeline.ports import Fault, Hit, RulesRan, Tools
-from pipeline.terms import CTC, FindingLimits, Terms
+from pipeline.terms import CTC, Terms
 from pipeline.validators.official import packs, rules_command
 from pipeline.validators.official.claims import claim
 from pipeline.values import Text
@@ -151,10 +151,24 @@ def test_with_the_original_tree_a_finding_tells_its_line() -> None:
     assert (found[0].line, found[0].value) == (2, "1")
 
 
-def test_what_refuses_is_never_cut_away_by_what_does_not() -> None:
-    terms = Terms(findings=FindingLimits(document_max=3))
-    found, _ = judged(CORE, Kind.UBL, Engine(en16931_ubl=RulesRan((WARNING,) * 5 + (FATAL,) + (WARNING,) * 5)), terms)
-    assert [f.rule for f in found] == ["BR-2", "BR-2", "BR-1"]
+def test_every_hit_is_told_for_the_cap_counts_all_findings_of_a_document() -> None:
+    found, _ = judged(CORE, Kind.UBL, Engine(en16931_ubl=RulesRan((WARNING,) * 5_000 + (FATAL,))))
+    assert len(found) == 5_001
+    assert found[-1].refuses
+
+
+@pytest.mark.parametrize(
+    ("head", "terms", "expected"),
+    [
+        (f'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" xmlns:c="c"><c:CustomizationID> {CIUS} </c:CustomizationID>', Terms(), ("en16931-ubl",)),
+        (f"<r:A><r:GuidelineSpecifiedDocumentContextParameter>\n<ram:ID>{CORE}</ram:ID>", Terms(shown_packs=("br-fr",)), ("facturx-en16931", "br-fr-cii")),
+        ("<Invoice><CustomizationID/>", Terms(), ()),
+        ("%PDF-1.7", Terms(), ()),
+        ("<Invoice><CustomizationID>é</CustomizationID>", Terms(), ()),
+    ],
+)  # fmt: skip
+def test_the_beginning_of_a_file_tells_which_packs_to_warm(head: str, terms: Terms, expected: tuple[str, ...]) -> None:
+    assert packs.expected(head.encode(), terms) == expected
 
 
 def test_a_mixed_file_has_no_official_rules() -> None:
