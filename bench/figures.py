@@ -56,7 +56,9 @@ class Check:
 
 def print_figures(title: str, figures: Iterable[Figure]) -> None:
     rows = [("", "median", "min", "max", "", "target", "", ""), *(figure.row() for figure in figures)]
-    print(f"\n{title}\n{columns(rows, right=frozenset({1, 2, 3, 5}))}", flush=True)
+    used = [rank for rank in range(len(rows[0])) if any(row[rank] for row in rows[1:])]
+    right = frozenset(at for at, rank in enumerate(used) if rank in {1, 2, 3, 5})
+    print(f"\n{title}\n{columns([[row[rank] for rank in used] for row in rows], right=right)}", flush=True)
 
 
 def print_checks(title: str, checks: Iterable[Check]) -> None:

@@ -20,11 +20,13 @@ from pydantic import TypeAdapter
 from bench import processes
 from bench.figures import Figure, print_figures
 from bench.machine import digest_of, pin
+from bench.reference import RIGHTS, directory
 from fixtures import cii, ubl
-from fixtures.batch import PARTNER, RECIPIENTS, flow_name, invoice_pdf, rights, structures
+from fixtures.batch import PARTNER, RECIPIENTS, flow_name, invoice_pdf
 from fixtures.content import Content, Series
 from pipeline import codes, judge
 from pipeline.adapters.artefacts import InstalledSchemas
+from pipeline.adapters.directory_files import as_known
 from pipeline.adapters.saxon_pool import SaxonEngine
 from pipeline.identify import identify, open_member
 from pipeline.model import Identified, Invoice, InvoiceOutcome, Kind, Known, Level, Read, Received, Snapshot
@@ -98,9 +100,7 @@ class Bench:
 
     def __init__(self, sample: Sample, tools: Tools, documents: Sequence[bytes]) -> None:
         self.sample, self.tools, self.terms = sample, tools, tools.terms
-        self.known = Known(
-            Snapshot("bench", date(2026, 11, 1)), structures=structures(), rights=rights(), known_numbers=frozenset()
-        )
+        self.known = Known(Snapshot("bench", date(2026, 11, 1)), structures=as_known(directory()), rights=RIGHTS)
         self.cases = [self._case(rank, content) for rank, content in enumerate(documents, start=1)]
 
     def stages(self) -> list[tuple[str, Callable[[Case], object], float | None]]:

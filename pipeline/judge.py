@@ -52,7 +52,9 @@ def read(received: Received, source: BinaryIO, spool: BinaryIO, sink: BinaryIO, 
     members: list[ReadMember] = []
     invoices: list[ReadInvoice] = []
     packs: dict[str, PackRun] = {}
-    if not identified.is_refused:
+    if identified.is_refused:  # nothing is read, but what is wrong with a file is said beside what refuses the flow
+        members = [_unread(seen) for seen in identified.members]
+    else:
         ships_stylesheet = any(m.kind is Kind.STYLESHEET for m in identified.members)
         for seen in identified.members:
             member, judged = _read_member(identified, seen, source, spool, sink, ships_stylesheet, len(invoices), tools)
@@ -143,7 +145,7 @@ def _read_member(
     tools: Tools,
 ) -> tuple[ReadMember, tuple[list[ReadInvoice], tuple[PackRun, ...]]]:
     if not seen.kind.is_invoice or any(f.refuses for f in seen.findings):
-        return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, seen.findings), ([], ())
+        return _unread(seen), ([], ())
     document = open_member(identified, seen, source, spool)
     examined = examine(
         document, seen, identified.received, identified.interface, ships_stylesheet=ships_stylesheet, tools=tools
@@ -155,6 +157,10 @@ def _read_member(
     ]
     findings = (*seen.findings, *examined.findings)
     return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, findings, omitted), (records, examined.packs)
+
+
+def _unread(seen: MemberSeen) -> ReadMember:
+    return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, seen.findings)
 
 
 def _capped(examined: Examined, terms: Terms) -> tuple[Examined, int]:

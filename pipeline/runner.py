@@ -59,7 +59,7 @@ def _unheard(_told: Told) -> None:
     """Nobody listens to the verdicts."""
 
 
-def _unseen(_done: int, _due: int) -> None:
+def _unseen(_done: int, _total: int) -> None:
     """Nobody watches the progress."""
 
 

@@ -186,22 +186,31 @@ class LocalDrop:
         return name.startswith(b".") or name.lower().endswith(suffixes)
 
 
-def finished(drops: list[LocalDrop], sleep_s: float | None) -> dict[LocalDrop, list[Seen]]:
-    """What is finished in each of these drop zones; young files are looked at twice, one wait for all."""
+Scans = dict[Path, frozenset[Seen]]
+
+
+def finished(drops: list[LocalDrop], sleep_s: float | None, before: Scans) -> dict[LocalDrop, list[Seen]]:
+    """What is finished in each of these drop zones; young files are looked at twice, one wait for all.
+
+    A watcher does not wait (None): what is equal to its scan before (`before`, kept up to date here) is finished too.
+    """
     first = {drop: drop.scan() for drop in drops}
     now_ns = time.time_ns()
-    quiet = {drop: [s for s in seen if drop.is_quiet(s, now_ns)] for drop, seen in first.items()}
+    quiet = {
+        drop: [s for s in seen if drop.is_quiet(s, now_ns) or s in before.get(drop.inbox, ())]
+        for drop, seen in first.items()
+    }
+    before.update({drop.inbox: frozenset(seen) for drop, seen in first.items()})
     young = [drop for drop in drops if len(quiet[drop]) < len(first[drop])]
     if young and sleep_s is not None:
         time.sleep(sleep_s)
         for drop in young:
-            before = set(first[drop])
-            quiet[drop] = [s for s in drop.scan() if s in before]
+            quiet[drop] = [s for s in drop.scan() if s in before[drop.inbox]]
     return quiet
 
 
 class Outgoing:
-    """One folder that gets our answers: written under a temporary name, then renamed, never over a file that is there."""
+    """One folder that gets our answers: written under a temporary name, then renamed, never over another file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

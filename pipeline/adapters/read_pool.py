@@ -13,7 +13,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -164,13 +163,15 @@ class _Reader:
             process.kill()
             process.wait()
         if process.returncode != 0:
-            raise Fault("the reader does not run: `python -m pipeline.workers.read_worker` says why; mend it and run again")
+            raise Fault(
+                "the reader does not run: `python -m pipeline.workers.read_worker` says why; mend it and run again"
+            )
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        environment = os.environ | {"PYTHONSAFEPATH": "1"}
+        environment = os.environ | {"PYTHONSAFEPATH": "1"}  # no module of ours from the folder we happen to stand in
         try:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=Path.home().anchor
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", process_group=0
             )
         except OSError as error:
             raise Fault(f"no reader can be started: {error.strerror}") from error

@@ -135,6 +135,7 @@ def sample_partners(samples: Path) -> "Iterator[Any]":
             flows=tuple(sheet.get("flows", ())),
             rights=tuple(_right(text) for text in sheet.get("may_file", ())),
             receives=tuple(_receives(text) for text in sheet.get("receives", ())),
+            policies=sheet.get("policies", {}),
         )
 
 

@@ -31,6 +31,7 @@ _KINDS = {
     ("http://www.w3.org/2000/09/xmldsig#", "Signature"): Kind.XADES,
     ("http://uri.etsi.org/02918/v1.2.1#", "XAdESSignatures"): Kind.XADES,
 }
+_EXPECTED = ("send UBL, CII, Factur-X or CPPFactureMixte", "envoyez UBL, CII, Factur-X ou CPPFactureMixte")
 # roots that people send and that are no invoice of this channel: why, in English and French
 _KNOWN_OTHERS = {
     "CPPStatut": (
@@ -182,7 +183,7 @@ def _look_into(part: Part, terms: Terms, alone: bool) -> tuple[Kind, tuple[Findi
 
 def _no_invoice(member: str, root: str, namespace: str, terms: Terms) -> Finding | None:
     root, namespace = root[:_SHOWN_MAX], namespace[:_SHOWN_MAX]
-    why, why_fr = _KNOWN_OTHERS.get(root, ("", ""))
+    why, why_fr = _KNOWN_OTHERS.get(root, _EXPECTED)
     return finding(
         terms,
         codes.IDN_001,

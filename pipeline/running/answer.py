@@ -32,6 +32,15 @@ class Writer:
     def keep(self) -> None:
         self.store.keep(self.new)
 
+    def mark(self) -> int:
+        return len(self.new)
+
+    def drop_since(self, mark: int) -> None:
+        """Forget the objects of a flow that could not be answered."""
+        for _, one in self.new[mark:]:
+            one.drop()
+        del self.new[mark:]
+
     def drop(self) -> None:
         for _, one in self.new:
             one.drop()

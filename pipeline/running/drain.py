@@ -15,7 +15,7 @@ from pipeline.running.lease import Lease
 from pipeline.running.summary import RunSummary, Told
 
 QUARANTINE_OVER = Decision(held.REFUSE, "chorus-edi", "quarantine is over")
-Progress = Callable[[int, int], None]  # deposits judged in this run, deposits still due
+Progress = Callable[[int, int], None]  # deposits judged in this run, and how many there are in all
 
 
 def drain(
@@ -35,7 +35,7 @@ def drain(
         done += 1
         on_verdict(one)
         if done % 50 == 0:
-            on_progress(done, _due(home))
+            on_progress(done, done + _due(home))
 
     on_progress(0, _due(home))
     while (lot := _next(home)) is not None:
@@ -44,11 +44,22 @@ def drain(
                 partner = known.get(lot.partner)
                 if lot.kind == claims.JUDGE and partner is not None:
                     LotAtWork(home, pool, lease, partner, receivers, summary, told).run()
-                else:
-                    deliver.send(home, lease, summary)
+                    continue
+                deliver.send(home, lease, summary)
+                if lot.kind == claims.JUDGE:
+                    _without_partner(home, lease, summary)
         except LostLease:
             summary.notice(f"lot {lot.id} was taken over by another worker, which finishes it")
-    on_progress(done, 0)
+    on_progress(done, done)
+
+
+def _without_partner(home: Home, lease: Lease, summary: RunSummary) -> None:
+    """Deposits of a partner whose sheet is gone wait for it: nobody can say on what terms they are judged."""
+    why = f"partner {lease.lot.partner} has no sheet; `chorus-edi partners add {lease.lot.partner}` gives it one"
+    with home.ledger.reading() as db:
+        faults = {deposit.id: why for deposit in claims.members(db, lease.lot)}
+    lease.write(lambda db: claims.give_back(db, lease.lot, faults, home.presence.token))
+    summary.fault(why)
 
 
 def release_from_quarantine(home: Home) -> None:

@@ -8,7 +8,7 @@ from pipeline import settings as settings_module
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.ledger import Ledger, partners
 from pipeline.adapters.ledger.rows import Partner
-from pipeline.adapters.local_drop import LocalDrop, Outgoing
+from pipeline.adapters.local_drop import LocalDrop, Outgoing, Scans
 from pipeline.adapters.local_store import LocalStore
 from pipeline.adapters.presence import Presence
 from pipeline.adapters.read_pool import WORKER
@@ -36,6 +36,7 @@ class Home:
     reader: tuple[str, ...] = WORKER
     stage: Callable[[str], None] = _unwatched
     terms_of: dict[str, Terms] = field(default_factory=dict)
+    scans: Scans = field(default_factory=dict)  # the last look at each `in/`, for a watcher
 
     def close(self) -> None:
         self.presence.leave()

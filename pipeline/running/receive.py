@@ -44,7 +44,7 @@ def receive(home: Home, partners: dict[str, Partner], summary: RunSummary, *, wa
             drops[drop] = partner
     for code in home.folders_without_partner(partners):
         summary.notice(f"drop/{code} belongs to no partner and was not read; `chorus-edi partners add {code}` opens it")
-    ready = finished(list(drops), home.settings.drop.stat_interval_s if wait else None)
+    ready = finished(list(drops), home.settings.drop.stat_interval_s if wait else None, home.scans)
     for drop, partner in drops.items():
         try:
             with drop.alone() as is_alone:

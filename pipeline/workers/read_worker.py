@@ -2,10 +2,12 @@
 
 Asked over standard input, answers over standard output, in frames: four bytes of length, big-endian, then JSON. A request
 names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or the text of a fault. The
-bytes of an issuer are parsed nowhere else. It ends when its input ends.
+bytes of an issuer are parsed nowhere else. It ends when its input ends. Its arguments are the digests of official artefacts
+that the settings accept besides the listed ones.
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,7 +15,7 @@ from typing import BinaryIO, cast
 from pydantic import BaseModel, TypeAdapter
 
 from pipeline import judge
-from pipeline.adapters.artefacts import InstalledSchemas
+from pipeline.adapters.artefacts import Artefacts, InstalledSchemas
 from pipeline.adapters.saxon_pool import SaxonEngine
 from pipeline.model import Read, Received
 from pipeline.ports import Fault, Tools
@@ -46,8 +48,9 @@ def main() -> None:
     """Serve until the input ends."""
     incoming, outgoing = _private_pipes()
     limit_qpdf()  # process-wide, before any document
-    schemas = InstalledSchemas()
-    with SaxonEngine() as rules:
+    artefacts = Artefacts(accepted=sys.argv[1:])
+    schemas = InstalledSchemas(artefacts)
+    with SaxonEngine(artefacts) as rules:
         while frame := read_frame(incoming):
             request = _REQUEST.validate_json(frame)
             write_frame(outgoing, _answer(request, schemas, rules).model_dump_json().encode())

@@ -221,6 +221,10 @@ def test_an_encoding_outside_the_list_is_refused_before_the_parse(encoding):
     assert found.facts["encoding"].lower().replace("-", "").startswith(encoding.replace("-", "").removesuffix("le"))
 
 
+def test_an_encoding_that_only_the_parser_knows_is_refused_too():
+    assert rules(b'<?xml version="1.0" encoding="ARMSCII-8"?><a/>') == ["FIL-006"]
+
+
 def test_utf7_cannot_hide_its_elements_from_the_count():
     document = b'<?xml version="1.0" encoding="UTF-7"?>+ADw-a+AD4-' + b"+ADw-b/+AD4-" * 1000 + b"+ADw-/a+AD4-"
     assert rules(document) == ["FIL-006"]

@@ -135,11 +135,17 @@ def partner(code: str = PARTNER, **sheet: object) -> Partner:
     return Partner(code, f"Raccordement {code}", rights=rights, **sheet)  # type: ignore[arg-type]
 
 
-def open_home(path: Path, at: datetime = NOON, *, settings: Settings | None = None, reader: tuple[str, ...] = ()) -> Home:
+def open_home(
+    path: Path, at: datetime = NOON, *, settings: Settings | None = None, reader: tuple[str, ...] = ()
+) -> Home:
     path.mkdir(parents=True, exist_ok=True)
     given = settings or load(path, ours="CPP001", readers=2)
     clock = FixedClock(at)
-    return runner.open_home(path, given, clock=clock, reader=reader) if reader else runner.open_home(path, given, clock=clock)
+    return (
+        runner.open_home(path, given, clock=clock, reader=reader)
+        if reader
+        else runner.open_home(path, given, clock=clock)
+    )
 
 
 def ready_home(path: Path, at: datetime = NOON, *, day: date = date(2026, 11, 1), reader: tuple[str, ...] = ()) -> Home:

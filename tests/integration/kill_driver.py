@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import homes
+
 from pipeline import runner
 from pipeline.running.home import STAGES
 from pipeline.settings import load

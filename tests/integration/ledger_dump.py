@@ -23,7 +23,12 @@ def canonical(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
             for row in db.execute(select(*kept)):
                 rows.append(
                     tuple(
-                        (c.name, names.get(v, v) if c.name in {"deposit_id", "first_id"} or (name, c.name) == ("deposits", "id") else v)
+                        (
+                            c.name,
+                            names.get(v, v)
+                            if c.name in {"deposit_id", "first_id"} or (name, c.name) == ("deposits", "id")
+                            else v,
+                        )
                         for c, v in zip(kept, row, strict=True)
                     )
                 )

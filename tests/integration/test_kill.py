@@ -9,6 +9,7 @@ from pathlib import Path
 import homes
 import pytest
 from ledger_dump import canonical
+
 from pipeline import runner
 
 FLOWS, KILLS, SEED = 500, 50, 20261120

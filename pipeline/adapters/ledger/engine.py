@@ -5,13 +5,14 @@ the strength of it. A transaction that writes takes the write lock at its start 
 way.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from pipeline.adapters.ledger.tables import HEAD
@@ -31,7 +32,7 @@ class LostLease(Fault):
 class Ledger:
     """The database of one installation. `writing()` and `reading()` give a connection inside one transaction."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.engine: Engine = create_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         if self.is_sqlite:
@@ -41,15 +42,15 @@ class Ledger:
     @classmethod
     def at(cls, path: Path) -> "Ledger":
         """The ledger in a SQLite file; a file that is no database, or a folder that cannot be written, is a fault."""
-        return cls(f"sqlite:///{path}")
+        return cls(URL.create("sqlite", database=str(path)))
 
     def migrate(self) -> None:
         """Bring a new or older ledger to the tables of this version; Alembic is loaded only when there is work."""
         try:
             with self.reading() as db:
                 found = _version(db)
-        except DBAPIError as error:
-            raise Fault(f"the ledger {self.engine.url.database} cannot be opened: {error.orig}") from error
+        except (DBAPIError, sqlite3.Error) as error:
+            raise Fault(f"the ledger {self.engine.url.database} cannot be opened: {_words(error)}") from error
         if found == HEAD:
             return
         from pipeline.adapters.ledger import migrations
@@ -57,7 +58,7 @@ class Ledger:
         try:
             migrations.upgrade(self.engine)
         except DBAPIError as error:
-            raise Fault(f"the ledger {self.engine.url.database} cannot be migrated: {error.orig}") from error
+            raise Fault(f"the ledger {self.engine.url.database} cannot be migrated: {_words(error)}") from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -83,12 +84,16 @@ class Ledger:
                     return unit(db)
             except DBAPIError as error:
                 if attempt == TRIES or not _is_passing(error):
-                    raise Fault(f"the ledger refused to write: {error.orig}") from error
+                    raise Fault(f"the ledger refused to write: {_words(error)}; run again") from error
                 time.sleep(0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _words(error: Exception) -> str:
+    return str(error.orig) if isinstance(error, DBAPIError) else str(error)
 
 
 def _is_passing(error: DBAPIError) -> bool:

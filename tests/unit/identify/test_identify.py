@@ -146,7 +146,16 @@ def test_a_credit_note_root_can_be_closed():
 
 
 @pytest.mark.parametrize(
-    "content", [b"<", b"<a", b"<1/>", b"\x4c\x6f\xa7\x94\x93\x40", b"  <?xml version='1.0'?><a/>", b"<!-- never closed"]
+    "content",
+    [
+        b"<",
+        b"<a",
+        b"<1/>",
+        b"\x4c\x6f\xa7\x94\x93\x40",
+        b"  <?xml version='1.0'?><a/>",
+        b"<!-- never closed",
+        b"<a:\x01 xmlns:a='urn:x'/>",
+    ],
 )
 def test_what_is_not_well_formed_before_its_root_is_no_unknown_syntax(content):
     identified = seen(content)
@@ -213,6 +222,15 @@ def test_a_flow_without_a_usable_code_is_still_looked_into(flow):
     assert "IDN-001" in rules(identified)
     assert identified.is_refused
     assert identified.interface == ""
+
+
+def test_a_code_of_another_letter_is_announced_as_it_is_written():
+    identified = seen(ubl(), "FSO1100B" + name()[8:])
+    assert (identified.announced, rules(identified)) == ("FSO1100B", ["FLW-002"])
+
+
+def test_a_file_of_ours_that_is_not_open_yet_is_not_called_a_wrong_type():
+    assert rules(seen(b"action;number", "ACT9001A_ABC123_ABC1239001000000000000001")) == ["FLW-002"]
 
 
 def test_a_bare_file_given_to_check_needs_no_flow_name():

@@ -1,0 +1,230 @@
+"""A commit unit: whole flows of one partner, read already. Decide, reserve numbers, conclude, store, commit, send."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeline import judge
+from pipeline.adapters.ledger import Connection, claims, commits, held
+from pipeline.adapters.ledger.commits import Answered, DecidedLater
+from pipeline.adapters.ledger.held import Decision, InvoiceStands
+from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Partner
+from pipeline.codes import Severity
+from pipeline.model import (
+    Decided,
+    FlowState,
+    InvoiceOutcome,
+    JudgedInvoice,
+    NumberKey,
+    NumberOwner,
+    Read,
+    Verdict,
+)
+from pipeline.ports import Fault
+from pipeline.running import deliver, known
+from pipeline.running.answer import Writer
+from pipeline.running.home import Home
+from pipeline.running.lease import Lease
+from pipeline.running.summary import RunSummary, Told
+
+Lost = Mapping[tuple[NumberKey, int, int], NumberOwner]
+Operators = Mapping[int, Mapping[int, Decision]]  # deposit -> rank -> decision
+
+
+@dataclass(slots=True)
+class Worker:
+    """What every unit of a lot shares."""
+
+    home: Home
+    lease: Lease
+    partner: Partner
+    receivers: Mapping[tuple[str, str], str]
+    operators: Operators
+    summary: RunSummary
+    on_verdict: Callable[[Told], None]
+
+    def wait(self, deposit: Deposit, error: Exception, *, is_killer: bool = False) -> None:
+        """Nothing is answered on this flow: it waits for the next run, or is set apart; the others go on."""
+        fault = as_fault(error)
+        token = self.home.presence.token
+        faults = {deposit.id: str(fault)}
+        self.lease.write(lambda db: claims.give_back(db, self.lease.lot, faults, token, quarantine=is_killer))
+        if is_killer:
+            self.summary.quarantined += 1
+        else:
+            self.summary.waiting += 1
+        self.summary.fault(f"{deposit.partner}/{deposit.name}: {fault}")
+
+
+@dataclass(slots=True)
+class Unit:
+    """The flows of one unit on their way to their answers."""
+
+    worker: Worker
+    flows: list[tuple[Deposit, Read]]
+    spools: Mapping[int, Path]
+    stands: Mapping[int, list[InvoiceStands]] = field(default_factory=dict)
+    members_refused: Mapping[int, int] = field(default_factory=dict)
+    first: list[Answered] = field(default_factory=list)
+    later: list[DecidedLater] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """All the way, in two transactions and the sending; whatever is killed on the way starts again from here."""
+        worker, home = self.worker, self.worker.home
+        home.stage("judge")
+        with home.ledger.reading() as db:
+            rows = known.fetch(home, db, worker.partner, self.flows)
+            self.stands = held.invoices_of(db, [d.id for d, _ in self.flows if d.state != RECEIVED])
+            self.members_refused = held.members_refused(db, list(self.stands))
+        decided = self._decide(rows)
+        home.stage("commit")
+        lost = self._reserve(decided)
+        self._commit(decided, lost)
+        deliver.send(home, worker.lease, worker.summary)
+        for one in self.told:
+            _count(worker.summary, one)
+            worker.on_verdict(one)
+
+    # --- decide ---
+
+    def _decide(self, rows: known.UnitKnown) -> list[tuple[Deposit, Decided]]:
+        """Flow by flow, in the order of the deposits; what has no directory waits (RTG-006)."""
+        terms = self.worker.home.terms_of[self.worker.partner.code]
+        decided: list[tuple[Deposit, Decided]] = []
+        for deposit, read in self.flows:
+            facts = rows.of(deposit, read)
+            try:
+                if facts.snapshot is None and not judge.is_refused(read, terms):
+                    raise Fault(
+                        f"RTG-006: no directory snapshot at or before {deposit.received.day}; "
+                        "run `chorus-edi directory import`"
+                    )
+                reasons = {
+                    rank: decision.reason
+                    for rank, decision in self.worker.operators.get(deposit.id, {}).items()
+                    if decision.choice == held.INTEGRATE
+                }
+                one = judge.decide(read, replace(facts, operator_reason=reasons), terms)
+            except Exception as error:
+                self.worker.wait(deposit, error)
+                continue
+            rows.learn(deposit, one)
+            decided.append((deposit, one))
+        return decided
+
+    def _reserve(self, decided: list[tuple[Deposit, Decided]]) -> Lost:
+        """Reserve the numbers of what is judged for the first time, or was pending; tells which ones others hold."""
+        wanted = [
+            (key, deposit, rank)
+            for deposit, one in decided
+            for rank, key in one.wanted
+            if deposit.state == RECEIVED or self._was_pending(deposit, rank)
+        ]
+        return self.worker.lease.write(lambda db: commits.reserve(db, wanted)) if wanted else {}
+
+    # --- answer ---
+
+    def _commit(self, decided: list[tuple[Deposit, Decided]], lost: Lost) -> None:
+        """Objects first, then all rows in one transaction."""
+        worker, home = self.worker, self.worker.home
+        settings = home.settings
+        writer = Writer(home.store, settings.ours, worker.receivers, settings.default_receiver)
+        now = home.clock.now()
+        try:
+            for deposit, one in decided:
+                mark = writer.mark()
+                try:
+                    self._answer(writer, deposit, one, lost)
+                except Exception as error:
+                    writer.drop_since(mark)
+                    worker.wait(deposit, error)
+            writer.keep()
+
+            def commit(db: Connection) -> None:
+                if self.first:
+                    commits.commit(db, worker.lease.lot, self.first, now)
+                if self.later:
+                    commits.commit_later(db, worker.lease.lot, self.later, now)
+
+            worker.lease.write(commit)
+        finally:
+            writer.drop()
+
+    def _answer(self, writer: Writer, deposit: Deposit, decided: Decided, lost: Lost) -> None:
+        """Conclude on one flow and write what it sends."""
+        terms = self.worker.home.terms_of[deposit.partner]
+        held_by = {key: lost[key, deposit.id, r] for r, key in decided.wanted if (key, deposit.id, r) in lost}
+        verdict = judge.conclude(decided, held_by, terms)
+        if deposit.state != RECEIVED:
+            self._answer_later(writer, deposit, verdict)
+            return
+        answer = writer.first_answer(deposit, verdict, self.worker.partner, terms, self.spools[deposit.id])
+        self.first.append(Answered(deposit, verdict, *answer))
+        self.told.append(Told(deposit.id, deposit.partner, verdict))
+
+    def _answer_later(self, writer: Writer, deposit: Deposit, verdict: Verdict) -> None:
+        """What changes for the invoices that were pending; every other one stays as it was told."""
+        worker = self.worker
+        decisions = worker.operators.get(deposit.id, {})
+        judged = [
+            refused_by_operator(invoice, decisions.get(invoice.read.rank))
+            for invoice in verdict.invoices
+            if self._was_pending(deposit, invoice.read.rank)
+        ]
+        changed = tuple(i for i in judged if i.outcome is not InvoiceOutcome.PENDING)
+        stands = {s.rank: s for s in self.stands.get(deposit.id, [])}
+        outcomes = [*({r: s.outcome for r, s in stands.items()} | {i.read.rank: i.outcome for i in changed}).values()]
+        state = later_state(outcomes, self.members_refused.get(deposit.id, 0))
+        if not changed:
+            self.later.append(DecidedLater(deposit, state, (), {}, {}, (), ()))
+            return
+        now = worker.home.clock.now()
+        comments = {rank: f"{d.operator}: {d.reason}" for rank, d in decisions.items()}
+        terms, spool = worker.home.terms_of[deposit.partner], self.spools[deposit.id]
+        answer = writer.later_answer(deposit, changed, worker.partner, terms, spool, now, comments)
+        judgement = {i.read.rank: stands[i.read.rank].judgement + 1 for i in changed}
+        holds_nothing = all(outcome is InvoiceOutcome.REFUSED for outcome in outcomes)
+        self.later.append(DecidedLater(deposit, state, changed, judgement, *answer, is_wholly_refused=holds_nothing))
+        news = replace(verdict, state=state, invoices=changed)
+        self.told.append(Told(deposit.id, deposit.partner, news, is_later=True))
+
+    def _was_pending(self, deposit: Deposit, rank: int) -> bool:
+        stands = self.stands.get(deposit.id, [])
+        return any(s.rank == rank and s.outcome is InvoiceOutcome.PENDING for s in stands)
+
+
+def later_state(outcomes: list[InvoiceOutcome], members_refused: int) -> FlowState:
+    """The state of a flow after a decision on its pending invoices (spec 02 section 3.1, recomputed)."""
+    is_short = members_refused > 0 or InvoiceOutcome.REFUSED in outcomes
+    if InvoiceOutcome.PENDING in outcomes:
+        return FlowState.PARTIAL if is_short or InvoiceOutcome.INTEGRATED in outcomes else FlowState.WAITING
+    if InvoiceOutcome.INTEGRATED in outcomes:
+        return FlowState.PARTIAL if is_short else FlowState.INTEGRATED
+    return FlowState.REJECTED
+
+
+def refused_by_operator(invoice: JudgedInvoice, decision: Decision | None) -> JudgedInvoice:
+    """An operator's refusal: what held the invoice becomes the reason that refuses it."""
+    if decision is None or decision.choice != held.REFUSE or invoice.outcome is InvoiceOutcome.REFUSED:
+        return invoice
+    found = tuple(replace(f, severity=Severity.ERROR) if f.severity is Severity.HOLD else f for f in invoice.findings)
+    return replace(invoice, findings=found, outcome=InvoiceOutcome.REFUSED)
+
+
+def as_fault(error: Exception) -> Fault:
+    """A bug of ours is a fault as well: the flow waits, nothing is answered, and the sentence says where to look."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, OSError):
+        return Fault(f"{error.strerror or error}; mend it and run again")
+    return Fault(f"{type(error).__name__}: {error}; this is a bug, report it")
+
+
+def _count(summary: RunSummary, told: Told) -> None:
+    if told.is_later:
+        summary.decided_later += len(told.verdict.invoices)
+        return
+    summary.flows[told.verdict.state.value] += 1
+    for invoice in told.verdict.invoices:
+        summary.invoices[invoice.outcome.value] += 1
