@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Check, Figure, print_checks, print_figures
-from bench.machine import pin
+from bench.machine import pinned
 from bench.processes import Watch
 from bench.reference import VAR, directory, partners
 from fixtures import batch
@@ -60,6 +60,12 @@ def run(per_flow: int = PER_FLOW) -> list[Figure | Check]:
     checks = _checks(home, done, len(flows), per_flow)
     print_checks("What came out, against what went in", checks)
     return [*figures, *checks]
+
+
+def run_pinned(per_flow: int = PER_FLOW) -> list[Figure | Check]:
+    """On the cores that the target is given for, whatever the machine has."""
+    with pinned(CORES):
+        return run(per_flow)
 
 
 def _prepare(home: Path) -> None:
@@ -121,11 +127,11 @@ def work(home: Path) -> None:
 
 
 def _figures(done: Done, count: int, dropped_bytes: int) -> list[Figure]:
-    target = WALL_S * count / (PER_FLOW * sum(one.flows for one in batch.BATCHES))
+    is_whole = count == PER_FLOW * sum(one.flows for one in batch.BATCHES)
     kinds = done.watch.by_kind()
     cpu_s = sum(cpu for found in kinds.values() for _, cpu in found)
     figures = [
-        Figure("wall, drop to reports", [done.wall_s], "s", target),
+        Figure("wall, drop to reports", [done.wall_s], "s", WALL_S if is_whole else None),
         Figure("invoices per second", [count / done.wall_s], "/s", digits=0),
         Figure("processor time", [cpu_s], "s", note=f"{cpu_s * 1000 / count:.2f} ms per invoice"),
         Figure("cores busy", [cpu_s / done.wall_s], f"of {CORES}"),
@@ -147,7 +153,7 @@ _NOTES = {"judge": "waiting for the readers included", "start": "imports of the 
 def _checks(home: Path, done: Done, flows: int, per_flow: int) -> list[Check]:
     refused = flows * (per_flow // batch.REFUSED_EVERY)
     integrated = flows * per_flow - refused
-    answers = Counter(path.name.partition("_")[0] for path in (home / "drop" / batch.PARTNER / "out").iterdir())
+    answers = Counter(path.name[:3] for path in (home / "drop" / batch.PARTNER / "out").iterdir())
     pivots = sorted((home / "recipients").glob("*/out/*"))
     units = sum(path.read_bytes().count(UNIT) for path in pivots)
     receivers = len({path.parent.parent.name for path in pivots})
@@ -163,10 +169,10 @@ def _checks(home: Path, done: Done, flows: int, per_flow: int) -> list[Check]:
         Check("why refused", ", ".join(f"{rule} {n}" for rule, n in sorted(done.refusals.items())),
               sum(done.refusals.values()) == refused, f"{refused} in all, one reason each"),
         _equal("integration reports", answers["CSO"], flows),
-        _equal("lifecycle returns", answers["FEN1201A"], flows),
+        _equal("lifecycle returns", answers["FEN"], flows),
         _equal("invoices in pivots", units, integrated),
         Check("pivot files", f"{len(pivots)} for {receivers} receivers", bool(pivots)),
-        _equal("faults", len(done.faults), 0),
+        Check("faults", "; ".join(done.faults[:3])[:200] or "none", not done.faults, "none"),
         Check("verify", f"{len(lines) - len(broken)} of {len(lines)} hold, in {seconds:.1f} s", not broken,
               ", ".join(broken)),
     ]  # fmt: skip
@@ -181,12 +187,11 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="a tenth of it")
     arguments.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     chosen = arguments.parse_args()
-    pin(CORES)
     if chosen.home is not None:
         work(chosen.home)
         return
     VAR.mkdir(parents=True, exist_ok=True)
-    run(PER_FLOW // 10 if chosen.quick else PER_FLOW)
+    run_pinned(PER_FLOW // 10 if chosen.quick else PER_FLOW)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,18 @@
 """What was measured where: versions, cores, load, and the digests of the official rules that ran."""
 
+import contextlib
 import hashlib
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
 from lxml import etree
 
-from bench.figures import columns
 from pipeline.adapters.artefacts import PACKS, Artefacts
 
 DISTRIBUTIONS = ("chorus-edi", "lxml", "saxonche", "pikepdf", "factur-x", "sqlalchemy", "pydantic", "openpyxl")
 PACKS_THAT_RUN = ("facturx-en16931", "en16931-ubl")
-
-
-def is_loaded() -> bool:
-    """More work than cores: then only ratios of one run may be trusted, not absolute times."""
-    return os.getloadavg()[0] > cores()
 
 
 def cores() -> int:
@@ -29,22 +24,37 @@ def pin(count: int) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def describe(documents: Iterable[tuple[str, str]]) -> None:
-    """Print what stands above every figure; `documents` are (label, text) lines of their own."""
-    versions = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
-    libxml2 = ".".join(map(str, etree.LIBXML_VERSION))
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+@contextlib.contextmanager
+def pinned(count: int) -> Iterator[None]:
+    """On so many cores inside the `with`, on all of them again after it."""
+    before = os.sched_getaffinity(0)
+    pin(count)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def load() -> str:
+    """The load averages; above the count of cores only ratios of one run may be trusted, not absolute times."""
+    one = os.getloadavg()
+    mark = " (above the cores: trust ratios, not absolute times)" if one[0] > cores() else ""
+    return ", ".join(f"{average:.2f}" for average in one) + mark
+
+
+def description() -> str:
+    """What stands above every figure."""
     artefacts = Artefacts()
-    digests = ", ".join(f"{pack} {artefacts.digest(PACKS[pack].sheet)[:12]}" for pack in PACKS_THAT_RUN)
-    marked = "  (above the cores: trust ratios, not absolute times)" if is_loaded() else ""
-    rows = [
-        ("python", f"{platform.python_version()} {platform.python_implementation()}, {platform.platform()}"),
-        ("versions", f"{versions}, libxml2 {libxml2}"),
-        ("cores, load", f"{cores()}, {load}{marked}"),
-        ("official rules", digests),
-        *documents,
-    ]
-    print(columns(rows))
+    rules = (f"{pack} {artefacts.digest(PACKS[pack].sheet)[:12]}" for pack in PACKS_THAT_RUN)
+    rows = (
+        ("python", f"{platform.python_version()}, {platform.platform()}"),
+        ("versions", ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)),
+        ("libxml2", ".".join(map(str, etree.LIBXML_VERSION))),
+        ("official rules", ", ".join(rules)),
+        ("cores", str(cores())),
+        ("load", load()),
+    )
+    return "\n".join(f"{label:<16}{text}" for label, text in rows)
 
 
 def digest_of(documents: Iterable[bytes]) -> str:

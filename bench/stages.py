@@ -4,13 +4,12 @@ Rules of measuring: passes over the same documents, one block per stage, stages 
 interleaved per document (Saxon empties the caches); the median of the passes, with the smallest and the largest.
 """
 
-import contextlib
 import gc
 import io
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -19,7 +18,7 @@ from pydantic import TypeAdapter
 
 from bench import processes
 from bench.figures import Figure, print_figures
-from bench.machine import digest_of, pin
+from bench.machine import digest_of, pinned
 from bench.reference import RIGHTS, directory
 from fixtures import cii, ubl
 from fixtures.batch import PARTNER, RECIPIENTS, flow_name, invoice_pdf
@@ -221,7 +220,7 @@ class Bench:
 def run(count: int = DOCUMENTS, passes: int = PASSES) -> list[Figure]:
     """Measure every sample, print a table each; gives the figures that have a target."""
     shown: list[Figure] = []
-    with one_core(), SaxonEngine() as rules:
+    with pinned(1), SaxonEngine() as rules:
         tools = Tools(InstalledSchemas(), rules, Terms())
         for sample in SAMPLES:
             documents = sample.documents(count)
@@ -235,17 +234,6 @@ def run(count: int = DOCUMENTS, passes: int = PASSES) -> list[Figure]:
             print_figures(title, figures)
             shown += figures
     return shown
-
-
-@contextlib.contextmanager
-def one_core() -> Iterator[None]:
-    """This process and the server it starts share one core; afterwards they may use all again."""
-    before = os.sched_getaffinity(0)
-    pin(1)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def measure(bench: Bench, passes: int) -> list[Figure]:

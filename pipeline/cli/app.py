@@ -1,27 +1,51 @@
-"""The Typer application: every command is registered here, in the order of the help."""
+"""The Typer application: every command is a row here, in the order of the help.
+
+A row names its module, imported when the command is called: `flows` must not pay for the ledger.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from pipeline.cli import catalogue, check, demo, operate, reference, rules
+# name: (module, attribute); an attribute that is a Typer of its own holds sub-commands
+COMMANDS = {
+    "demo": ("demo", "demo"),
+    "run": ("operate", "run"),
+    "check": ("check", "check"),
+    "rules": ("rules", "rules"),
+    "explain": ("catalogue", "explain"),
+    "flows": ("catalogue", "flows"),
+    "directory": ("reference", "directory"),
+    "commitments": ("reference", "commitments"),
+    "partners": ("reference", "partners"),
+    "status": ("operate", "status"),
+    "decide": ("operate", "decide"),
+    "verify": ("operate", "verify"),
+}
 
-app = typer.Typer(
-    name="chorus-edi",
-    help="Juge, achemine et répond aux flux EDI déposés pour les structures publiques (Chorus Pro).",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 
-app.command()(demo.demo)
-app.command()(operate.run)
-app.command()(check.check)
-app.command()(rules.rules)
-app.command()(catalogue.explain)
-app.command()(catalogue.flows)
-app.add_typer(reference.directory, name="directory")
-app.add_typer(reference.commitments, name="commitments")
-app.add_typer(reference.partners, name="partners")
-app.command()(operate.status)
-app.command()(operate.decide)
-app.command()(operate.verify)
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The application for one command line: the command that is called, or all of them for the help and for a slip."""
+    app = typer.Typer(
+        name="chorus-edi",
+        help="Juge, achemine et répond aux flux EDI déposés pour les structures publiques (Chorus Pro).",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        callback=_no_options,  # a lone command stays a command
+    )
+    called = arguments[0] if arguments else ""
+    for name in [called] if called in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name]
+        found = getattr(import_module(f"pipeline.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _no_options() -> None:
+    """Nothing is common to all commands."""

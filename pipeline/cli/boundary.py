@@ -4,8 +4,6 @@ import os
 import sys
 from typing import NoReturn
 
-from pipeline.ports import Fault
-
 REFUSED = 1
 USAGE = 2
 FAULT = 3
@@ -24,21 +22,19 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code."""
     import click
+    import typer.main
 
-    from pipeline.cli.app import app
+    from pipeline.cli.app import application
 
     try:
-        import typer.main
-
-        code = typer.main.get_command(app).main(arguments, prog_name="chorus-edi", standalone_mode=False)
+        app = typer.main.get_command(application(arguments))
+        code = app.main(arguments, prog_name="chorus-edi", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()
         return USAGE
     except UsageError as error:
         return _say(str(error), USAGE)
-    except Fault as fault:
-        return _say(str(fault), FAULT)
     except (click.Abort, KeyboardInterrupt):
         return _say("interrompu ; relancer la même commande reprend sans rien perdre", INTERRUPTED)
     except BrokenPipeError:
@@ -48,6 +44,12 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         where = f" : {os.fsdecode(error.filename)}" if error.filename else ""
         return _say(f"{error.strerror or error}{where}", FAULT)
+    except Exception as error:
+        from pipeline.ports import Fault  # here: the import costs more than `flows`
+
+        if isinstance(error, Fault):
+            return _say(str(error), FAULT)
+        raise
 
 
 def _say(sentence: str, code: int) -> int:

@@ -3,6 +3,7 @@
 import json
 from typing import Annotated
 
+import click
 import typer
 
 from pipeline import codes
@@ -33,9 +34,9 @@ def explain(
         raise UsageError(f"{code} : code inconnu ; la liste est dans docs/codes.md")
     for row in rows:
         if format is Format.JSON:
-            print(json.dumps(_as_json(row), ensure_ascii=False))
+            click.echo(json.dumps(_as_json(row), ensure_ascii=False))
         else:
-            print(_as_text(row, lang))
+            click.echo(_as_text(row, lang))
 
 
 def flows(format: FormatOption = Format.TEXT) -> None:
@@ -43,14 +44,14 @@ def flows(format: FormatOption = Format.TEXT) -> None:
     rows = sorted(INTERFACES.values(), key=lambda row: row.code)
     if format is Format.JSON:
         for row in rows:
-            print(json.dumps({"code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
+            click.echo(json.dumps({"code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
                               "works_only": row.works_only, "twin_of": row.twin, "state": row.state}, ensure_ascii=False))  # fmt: skip
         return
     table = [("code", "type", "syntaxe", "ouvert", "contenu")]
     table += [
         (row.code, row.type, row.syntax or "-", "oui" if row.is_open else "non", _TYPES_FR[row.type]) for row in rows
     ]
-    print(columns(table))
+    click.echo(columns(table))
 
 
 def _as_json(row: Code) -> dict[str, object]:

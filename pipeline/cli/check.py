@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
@@ -60,12 +61,16 @@ def check(
             verdict = preflight.judge(path)
             total += 1
             refused += verdict.state != "IN_INTEGRE"
-            _print(verdict, path, format, lang, infos=infos)
+            _print(verdict, path, terms.profile, format, lang, infos=infos)
     if not total:
         raise UsageError("aucun fichier à contrôler dans ce qui est donné (.xml, .pdf, .tar.gz ou nom de flux)")
     if format is Format.TEXT and total > 1:
-        print(f"\n{total} fichiers : {total - refused} bons, {refused} avec un refus" if lang is Lang.FR
-              else f"\n{total} files: {total - refused} good, {refused} with a refusal")  # fmt: skip
+        good = total - refused
+        click.echo(
+            f"\n{total} fichiers : {good} {'bons' if good > 1 else 'bon'}, {refused} avec un refus"
+            if lang is Lang.FR
+            else f"\n{total} files: {good} good, {refused} with a refusal"
+        )
     if refused:
         raise typer.Exit(REFUSED)
 
@@ -106,16 +111,16 @@ class _preflight:
         self.rules.close()
 
 
-def _print(verdict: "Verdict", path: Path, format: Format, lang: Lang, *, infos: bool) -> None:
+def _print(verdict: "Verdict", path: Path, profile: str, format: Format, lang: Lang, *, infos: bool) -> None:
     if format is Format.JSON:
         from pipeline.returns.verdict import as_json
 
-        print(json.dumps(as_json(verdict, str(path), lang.value), ensure_ascii=False), flush=True)
+        click.echo(json.dumps(as_json(verdict, str(path), lang.value, profile=profile), ensure_ascii=False))
         return
     from pipeline.cli.verdicts import lines
 
     for line in lines(verdict, str(path), lang, with_infos=infos):
-        print(line)
+        click.echo(line)
 
 
 def _with_progress(files: list[Path]) -> Iterator[Path]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from pipeline.cli.boundary import UsageError
@@ -43,11 +44,11 @@ def rules(
 
 def _print(told: dict[str, object], format: Format) -> None:
     if format is Format.JSON:
-        print(json.dumps(told, ensure_ascii=False))
+        click.echo(json.dumps(told, ensure_ascii=False))
         return
     found = told["findings"]
     count = len(found) if isinstance(found, list) else 0
-    print(f"{told['file']}  {told['pack']} ({told['engine']}) : {count} constat{'s' if count > 1 else ''}")
+    click.echo(f"{told['file']}  {told['pack']} ({told['engine']}) : {count} constat{'s' if count > 1 else ''}")
     for finding in found if isinstance(found, list) else ():
-        print(f"  {finding['flag'] or '-':8} {finding['rule']}  {finding['location']}")
-        print(f"           {finding['text']}")
+        click.echo(f"  {finding['flag'] or '-':8} {finding['rule']}  {finding['location']}")
+        click.echo(f"           {finding['text']}")
