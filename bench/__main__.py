@@ -1,10 +1,10 @@
-"""`python -m bench`: every figure in one run. `--only stages,commands,load,directory` for some; `--quick` for a tenth."""
+"""`python -m bench`: every figure in one run, in about five minutes; `--quick` for a tenth, `--only PART` for some."""
 
 import argparse
 import time
 
 from bench import commands, imports, load, machine, stages
-from bench.figures import Check, Figure
+from bench.figures import Check, Figure, print_figures
 from bench.reference import VAR
 
 PARTS = ("stages", "commands", "load", "directory")
@@ -31,6 +31,11 @@ def main() -> None:
         measured += load.run_pinned(load.PER_FLOW // part)
     if "directory" in wanted:
         measured += imports.run(imports.STRUCTURES // part)
+    largest = Figure(
+        "largest process that the bench started", [machine.largest_child_mb()], "MB", load.MEMORY_MB, digits=0
+    )
+    print_figures("Memory", [largest])
+    measured.append(largest)
     missed = [one.name for one in measured if one.is_missed]
     print(f"\n{time.monotonic() - began:.0f} s; load {machine.load()}. Missed: {', '.join(missed) or 'none'}")
 

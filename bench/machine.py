@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import resource
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
@@ -40,6 +41,11 @@ def load() -> str:
     one = os.getloadavg()
     mark = " (above the cores: trust ratios, not absolute times)" if one[0] > cores() else ""
     return ", ".join(f"{average:.2f}" for average in one) + mark
+
+
+def largest_child_mb() -> float:
+    """The most memory that any one process below this one held, of those that have ended and were waited for."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
 
 
 def description() -> str:

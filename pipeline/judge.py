@@ -42,12 +42,13 @@ from pipeline.terms import LEGACY, Terms
 from pipeline.validators.document import Examined, JudgedDocument, examine, in_report_order
 
 NEVER_IN_CHECK = (
-    "FLW-005", "FLW-006", "FLW-007", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003", "CRN-004", "CMT-*",
+    "FLW-005", "FLW-006", "FLW-007", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003", "CRN-004",
+    "CMT-*",
 )  # fmt: skip
 
 
 def read(received: Received, source: BinaryIO, spool: BinaryIO, sink: BinaryIO, tools: Tools) -> Read:
-    """Identify and validate: same file, same records. Pivot units are written to `sink`, archives unpacked to `spool`."""
+    """Identify and validate: same file, same records. Pivot units go to `sink`, archives are unpacked to `spool`."""
     identified = identify(received, source, spool, tools)
     members: list[ReadMember] = []
     invoices: list[ReadInvoice] = []
@@ -74,7 +75,7 @@ def read(received: Received, source: BinaryIO, spool: BinaryIO, sink: BinaryIO, 
 
 
 def decide(read: Read, known: Known, terms: Terms) -> Decided:
-    """Route and check: same records, same reference rows, same decision; numbers of other deposits come in `conclude`."""
+    """Route and check: same records, same reference rows, same decision. Numbers of others come in `conclude`."""
     if is_refused(read, terms):
         return Decided(read, (), known)
     known = replace(known, known_numbers=known.known_numbers | frozenset(_numbers(read)))
@@ -250,7 +251,8 @@ def _decide_invoice(invoice: ReadInvoice, read: Read, known: Known, terms: Terms
     found = in_report_order((*invoice.findings, *routed))
     proved = route.rights_proved(invoice, read.received, known, terms)
     claim = duplicates.number_key(invoice, read.received.partner, rights_proved=proved)
-    return JudgedInvoice(invoice, found, outcome(found), claim)
+    structure = known.structures.get(invoice.recipient.text) if invoice.recipient else None
+    return JudgedInvoice(invoice, found, outcome(found), claim, structure.name if structure else "")
 
 
 def _numbers(read: Read) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """The frozen types that pass from step to step: each step takes one and gives the next.
 
-`Received` -> `Identified` -> `Read` -> `Decided` -> `Verdict`. An `Invoice` lives inside the reading worker only; what the
-decision needs of it leaves in a `ReadInvoice`, which travels as JSON. A `Finding` is data: the issuer's mistake.
+`Received` -> `Identified` -> `Read` -> `Decided` -> `Verdict`. An `Invoice` lives inside the reading worker only; what
+the decision needs of it leaves in a `ReadInvoice`, which travels as JSON. A `Finding` is data: the issuer's mistake.
 """
 
 from collections.abc import Mapping
@@ -627,8 +627,7 @@ class JudgedInvoice:
     findings: tuple[Finding, ...]
     outcome: InvoiceOutcome
     claim: NumberKey | None  # the number it holds (integrated, pending) or wants
-    structure_name: str = ""
-    is_state: bool = False
+    structure_name: str = ""  # of the recipient, as the directory says it
 
 
 @dataclass(frozen=True, slots=True)

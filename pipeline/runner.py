@@ -55,6 +55,9 @@ __all__ = [
 ]
 
 
+TRY_AGAIN_S = 60  # a watcher tries again what met a fault
+
+
 def _unheard(_told: Told) -> None:
     """Nobody listens to the verdicts."""
 
@@ -79,11 +82,17 @@ def run(
     began = time.monotonic()
     stop = stop or Event()
     settings = home.settings
-    with ReadPool(settings.readers, home.reader, settings.reader_timeout_s) as pool:
+    accepted = {"CHORUS_EDI_ACCEPTED_DIGESTS": ",".join(settings.artefacts.accepted)}
+    with ReadPool(settings.readers, home.reader, settings.reader_timeout_s, accepted) as pool:
+        turned = began
+        home.new_turn()
         while True:
             _once(home, pool, summary, on_verdict, on_progress, wait=not watch)
             if not watch or stop.wait(settings.watch_interval_s):
                 break
+            if time.monotonic() - turned >= TRY_AGAIN_S:
+                turned = time.monotonic()
+                home.new_turn()
     summary.seconds = time.monotonic() - began
     return summary
 

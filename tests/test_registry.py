@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.make import CASES
 from pipeline import codes, flows, frameworks
-from pipeline.codes import Severity
+from pipeline.codes import EarnedBy, Severity
 
 ROOT = Path(__file__).parent.parent
 SEVERITIES = {*Severity, "off", "-", "fault"}
@@ -91,3 +92,89 @@ def test_the_open_interface_codes_are_those_of_the_specification():
         )  # fmt: skip
     opened = {row["code"] for row in rows_of("flows.csv") if row["direction"] == "in" and row["enabled"] == "yes"}
     assert set(flows.open_codes()) == opened
+
+
+# --- every rule is earned as its row says -----------------------------------------------------------------------------
+
+INTEGRATION = "tests/integration"
+# Rules that no committed file can earn, and the test that earns each all the same.
+EARNED_BY_A_TEST = {
+    "FLW-009": f"{INTEGRATION}/test_bad_input.py::test_the_report_names_rule_place_value_and_remedy",  # 1 GB of holes
+    "FIL-002": f"{INTEGRATION}/test_fixtures.py::test_a_member_above_the_limit_of_a_file_is_refused_alone",
+    "OFF-008": "tests/unit/cli/test_check.py::test_the_french_rules_are_shown_when_asked_for_and_refuse_nothing",
+}
+EARNED_BY_UNIT = {
+    "LIN-001": "tests/unit/validators/test_lines.py::test_structured_flows_and_fso1110a_want_a_line",
+    "VAT-009": "tests/unit/validators/test_generic.py::test_the_case_of_a_rule_earns_it_and_nothing_else",
+    "FMT-004": "tests/unit/validators/test_format.py::test_each_element_that_the_mixed_invoice_does_not_know_refuses_it",
+    "ATT-012": "tests/unit/validators/test_attachments.py::test_a_type_of_attachment_is_01_or_02",
+    "GEN-017": "tests/unit/validators/test_header.py::test_an_invoice_has_fewer_than_a_million_lines",
+    "IDN-008": "tests/unit/identify/test_syntax_label.py::test_a_syntax_reserved_to_b2b_refuses_the_deposit",
+}
+EARNED_BY_FAULT_TEST = {
+    "OFF-006": f"{INTEGRATION}/test_faults.py::test_check_without_its_stylesheet_is_a_fault_and_not_a_verdict",
+    "RTG-006": f"{INTEGRATION}/test_faults.py::test_without_a_directory_of_the_day_the_flow_waits_until_one_is_imported",
+}
+LATER = {EarnedBy.RELIABILITY, EarnedBy.LIFECYCLE, EarnedBy.NOT_COLLECTED, EarnedBy.REFORM}
+
+
+def ids(*kinds: EarnedBy) -> set[str]:
+    return {row.id for row in codes.ALL.values() if row.earned_by in kinds}
+
+
+def fixtures_about() -> dict[str, list[str]]:
+    """Rule -> the fixtures that are about it; tests/integration/test_fixtures.py proves that each one earns it."""
+    about: dict[str, list[str]] = {}
+    for case in CASES:
+        if case.about:
+            about.setdefault(case.about, []).append(case.path)
+    return about
+
+
+def corpus() -> dict[str, set[str]]:
+    """Fixture -> what it earned, as tests/golden/corpus.tsv keeps it."""
+    lines = (ROOT / "tests" / "golden" / "corpus.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    return {path: set(rules.split()) for path, _, _, rules in (line.split("\t") for line in lines)}
+
+
+def test_every_rule_that_a_fixture_earns_has_its_fixture():
+    assert ids(EarnedBy.FIXTURE) == set(fixtures_about()) | set(EARNED_BY_A_TEST)
+    assert not set(fixtures_about()) & set(EARNED_BY_A_TEST)
+
+
+def test_beside_each_fixture_stands_one_that_enters_and_does_not_earn_its_rule():
+    entered = [rules for path, rules in corpus().items() if path.split("/")[0] in flows.open_codes()]
+    assert [rule for rule in fixtures_about() if all(rule in rules for rules in entered)] == []
+
+
+def test_the_fixtures_earn_no_rule_that_their_row_leaves_to_something_else():
+    ours = {rule for rules in corpus().values() for rule in rules if rule in codes.ALL}
+    assert ours <= ids(EarnedBy.FIXTURE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tests"),
+    [
+        (None, EARNED_BY_A_TEST),
+        (EarnedBy.UNIT, EARNED_BY_UNIT),
+        (EarnedBy.FAULT_TEST, EARNED_BY_FAULT_TEST),
+    ],
+    ids=["beside the fixtures", "unit", "fault-test"],
+)
+def test_every_other_rule_of_today_has_the_test_that_earns_it(kind, tests):
+    if kind is not None:
+        assert ids(kind) == set(tests)
+    for rule, node in tests.items():
+        path, _, name = node.partition("::")
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, f"{rule}: {node} is gone"
+
+
+def test_the_page_of_codes_ends_with_the_counts():
+    counts = dict.fromkeys(EarnedBy, 0)
+    for row in codes.ALL.values():
+        counts[row.earned_by] += 1
+    page = (ROOT / "docs" / "codes.md").read_text(encoding="utf-8")
+    for kind, count in counts.items():
+        assert f"| {kind} | {count} |" in page
+    print({str(k): n for k, n in counts.items() if k not in LATER}, "later:", sum(counts[k] for k in LATER))

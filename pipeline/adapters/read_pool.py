@@ -10,7 +10,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -54,11 +54,16 @@ class ReadPool:
     """A few reading processes behind one queue; they start when the first flow comes."""
 
     def __init__(
-        self, size: int | None = None, command: Sequence[str] = WORKER, timeout_s: float | None = None
+        self,
+        size: int | None = None,
+        command: Sequence[str] = WORKER,
+        timeout_s: float | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.size = size or os.cpu_count() or 1
         self._command = tuple(command)
         self._timeout_s = timeout_s
+        self._environment = dict(environment or {})
         self._requests: queue.SimpleQueue[tuple[ReadRequest, Future[Read]] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
@@ -94,7 +99,7 @@ class ReadPool:
         self._threads.clear()
 
     def _serve(self) -> None:
-        reader = _Reader(self._command, self._timeout_s)
+        reader = _Reader(self._command, self._timeout_s, self._environment)
         try:
             while (asked := self._requests.get()) is not None:
                 request, answer = asked
@@ -127,8 +132,8 @@ def _read(reader: "_Reader", request: ReadRequest) -> Read:
 class _Reader:
     """One process, started when it is needed and again after it died."""
 
-    def __init__(self, command: Sequence[str], timeout_s: float | None) -> None:
-        self._command, self._timeout_s = command, timeout_s
+    def __init__(self, command: Sequence[str], timeout_s: float | None, environment: Mapping[str, str]) -> None:
+        self._command, self._timeout_s, self._environment = command, timeout_s, environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, frame: bytes) -> bytes | None:
@@ -163,12 +168,12 @@ class _Reader:
             process.kill()
             process.wait()
         if process.returncode != 0:
-            raise Fault(
-                "the reader does not run: `python -m pipeline.workers.read_worker` says why; mend it and run again"
-            )
+            raise Fault("no reader runs: `python -m pipeline.workers.read_worker` says why; mend it and run again")
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        environment = os.environ | {"PYTHONSAFEPATH": "1"}  # no module of ours from the folder we happen to stand in
+        environment = (
+            os.environ | {"PYTHONSAFEPATH": "1"} | self._environment
+        )  # no module of ours from the folder we happen to stand in
         try:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", process_group=0

@@ -3,7 +3,6 @@
 import json
 from typing import Annotated
 
-import click
 import typer
 
 from pipeline import codes
@@ -34,9 +33,9 @@ def explain(
         raise UsageError(f"{code} : code inconnu ; la liste est dans docs/codes.md")
     for row in rows:
         if format is Format.JSON:
-            click.echo(json.dumps(_as_json(row), ensure_ascii=False))
+            typer.echo(json.dumps(_as_json(row), ensure_ascii=False))
         else:
-            click.echo(_as_text(row, lang))
+            typer.echo(_as_text(row, lang))
 
 
 def flows(format: FormatOption = Format.TEXT) -> None:
@@ -44,14 +43,17 @@ def flows(format: FormatOption = Format.TEXT) -> None:
     rows = sorted(INTERFACES.values(), key=lambda row: row.code)
     if format is Format.JSON:
         for row in rows:
-            click.echo(json.dumps({"code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
-                              "works_only": row.works_only, "twin_of": row.twin, "state": row.state}, ensure_ascii=False))  # fmt: skip
+            told = {
+                "code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
+                "works_only": row.works_only, "twin_of": row.twin, "state": row.state,
+            }  # fmt: skip
+            typer.echo(json.dumps(told, ensure_ascii=False))
         return
     table = [("code", "type", "syntaxe", "ouvert", "contenu")]
     table += [
         (row.code, row.type, row.syntax or "-", "oui" if row.is_open else "non", _TYPES_FR[row.type]) for row in rows
     ]
-    click.echo(columns(table))
+    typer.echo(columns(table))
 
 
 def _as_json(row: Code) -> dict[str, object]:

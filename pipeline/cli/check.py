@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
@@ -66,7 +65,7 @@ def check(
         raise UsageError("aucun fichier à contrôler dans ce qui est donné (.xml, .pdf, .tar.gz ou nom de flux)")
     if format is Format.TEXT and total > 1:
         good = total - refused
-        click.echo(
+        typer.echo(
             f"\n{total} fichiers : {good} {'bons' if good > 1 else 'bon'}, {refused} avec un refus"
             if lang is Lang.FR
             else f"\n{total} files: {good} good, {refused} with a refusal"
@@ -115,12 +114,12 @@ def _print(verdict: "Verdict", path: Path, profile: str, format: Format, lang: L
     if format is Format.JSON:
         from pipeline.returns.verdict import as_json
 
-        click.echo(json.dumps(as_json(verdict, str(path), lang.value, profile=profile), ensure_ascii=False))
+        typer.echo(json.dumps(as_json(verdict, str(path), lang.value, profile=profile), ensure_ascii=False))
         return
     from pipeline.cli.verdicts import lines
 
     for line in lines(verdict, str(path), lang, with_infos=infos):
-        click.echo(line)
+        typer.echo(line)
 
 
 def _with_progress(files: list[Path]) -> Iterator[Path]:

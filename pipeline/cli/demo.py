@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from pipeline.cli.boundary import FAULT, REFUSED, UsageError
@@ -24,7 +23,7 @@ MARK = ".chorus-edi-demo"  # we only ever empty a folder that carries it
 OURS = "CPP001"
 FINISHED_S = 60  # the files are given an age: nobody is still writing them
 
-# Every open interface code, then what issuers get wrong most: a whole flow, one invoice of several, one file of several.
+# Every open interface code, then what issuers get wrong most: a whole flow, one invoice of several, one file.
 FLOWS = (
     "FSO1100A/FSO1100A_XXX999_XXX9991100EN1693100000001",
     "FSO1100A/FSO1100A_XXX999_XXX9991100ARCHIVE00000001",
@@ -74,23 +73,23 @@ def demo(
     from pipeline.cli.operate import _progress, print_invariants
 
     samples = sample_folder()
-    _empty(home)
+    prepare_folder(home)
     verdicts: list[Verdict] = []
     with prepare(home, samples) as place:
         drop(place, samples, FLOWS)
-        click.echo(f"{len(FLOWS)} flux déposés dans {home / 'drop' / 'XXX999' / 'in'}\n")
+        typer.echo(f"{len(FLOWS)} flux déposés dans {home / 'drop' / 'XXX999' / 'in'}\n")
         with _progress(quiet=False) as progress:
             done = runner.run(place, on_verdict=lambda told: verdicts.append(told.verdict), on_progress=progress)
         _print_table([_row(verdict) for verdict in sorted(verdicts, key=lambda v: v.read.received.name)])
         _print_answers(home, done.sent)
         lines = runner.verify(place)
         again = runner.run(place)
-    click.echo("\nInvariants (chorus-edi verify)")
+    typer.echo("\nInvariants (chorus-edi verify)")
     print_invariants(lines)
-    click.echo(f"\nUn second run : {'rien à faire' if again.is_idle else 'quelque chose a été refait'}")
-    click.echo(f"\nÀ vous : chorus-edi status --home {home}   |   chorus-edi explain RTG-021")
+    typer.echo(f"\nUn second run : {'rien à faire' if again.is_idle else 'quelque chose a été refait'}")
+    typer.echo(f"\nÀ vous : chorus-edi status --home {home}   |   chorus-edi explain RTG-021")
     for fault in done.faults:
-        click.echo(f"chorus-edi : {fault}", err=True)
+        typer.echo(f"chorus-edi : {fault}", err=True)
     if done.faults:
         raise typer.Exit(FAULT)
     if not again.is_idle or not all(line.ok for line in lines):
@@ -117,7 +116,7 @@ def prepare(home: Path, samples: Path) -> "Home":
     place = runner.open_home(home, load(home, ours=OURS))
     (home / MARK).touch()
     told = runner.import_directory(place, samples / "directory")
-    click.echo(f"Annuaire : {told.imported.structures} structures, {told.imported.services} services")
+    typer.echo(f"Annuaire : {told.imported.structures} structures, {told.imported.services} services")
     for partner in sample_partners(samples):
         runner.add_partner(place, partner)
     return place
@@ -151,7 +150,8 @@ def drop(place: "Home", samples: Path, flows: tuple[str, ...], partner: str = "X
         partial.rename(folder / source.name)
 
 
-def _empty(home: Path) -> None:
+def prepare_folder(home: Path) -> None:
+    """Remove the demo that was there before; any other folder that holds something is left alone."""
     if home.exists():
         if any(home.iterdir()) and not (home / MARK).is_file():
             raise UsageError(f"{home} n'est pas une démonstration et n'est pas vide ; choisissez --home AUTRE")
@@ -178,15 +178,15 @@ def _print_table(rows: list[Row]) -> None:
     table = [("flux", "état", "int.", "ref.", "motifs")]
     table += [(r.name, _STATES[r.state][0], str(r.integrated), str(r.refused), r.reasons) for r in rows]
     head, rule, *lines = columns(table, right=frozenset({2, 3})).split("\n")
-    click.echo(head + "\n" + rule)
+    typer.echo(head + "\n" + rule)
     for row, line in zip(rows, lines, strict=True):
-        click.echo(click.style(line, fg=_STATES[row.state][1]))
+        typer.echo(typer.style(line, fg=_STATES[row.state][1]))
 
 
 def _print_answers(home: Path, sent: "dict[str, int]") -> None:
-    click.echo("")
+    typer.echo("")
     reports = home / "drop" / "XXX999" / "out"
-    click.echo(
+    typer.echo(
         paragraph(
             "Réponses",
             f"{reports} : {_count(reports, 'CSO')} comptes rendus, {_count(reports, 'FEN1201A')} flux de cycle de vie",
@@ -195,7 +195,7 @@ def _print_answers(home: Path, sent: "dict[str, int]") -> None:
     )
     for receiver in sorted(p.name for p in (home / "recipients").iterdir()):
         pivots = home / "recipients" / receiver / "out"
-        click.echo(paragraph("Livrées", f"{pivots} : {_count(pivots, 'FEN0036A')} fichiers pivot", indent=0))
+        typer.echo(paragraph("Livrées", f"{pivots} : {_count(pivots, 'FEN0036A')} fichiers pivot", indent=0))
 
 
 def _count(folder: Path, prefix: str) -> int:

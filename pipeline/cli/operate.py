@@ -5,7 +5,6 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from pipeline.cli.boundary import FAULT, REFUSED, UsageError
@@ -40,9 +39,9 @@ def run(
 
     def told(one: "Told") -> None:
         if format is Format.JSON:
-            click.echo(json.dumps(as_json(one.verdict, one.verdict.read.received.name, lang.value), ensure_ascii=False))
+            typer.echo(json.dumps(as_json(one.verdict, one.verdict.read.received.name, lang.value), ensure_ascii=False))
         elif watch or not sys.stderr.isatty():
-            click.echo(summary(one.verdict, lang.value))
+            typer.echo(summary(one.verdict, lang.value))
 
     with opened(home) as place, _progress(quiet=format is Format.JSON or watch) as progress:
         done = runner.run(place, watch=watch, on_verdict=told, on_progress=progress)
@@ -54,7 +53,7 @@ def run(
 def print_summary(done: "RunSummary") -> None:
     """What the run did, in a few lines."""
     if done.is_idle and not done.faults:
-        click.echo("rien à faire : tout ce qui a été déposé a reçu sa réponse")
+        typer.echo("rien à faire : tout ce qui a été déposé a reçu sa réponse")
     else:
         flows = ", ".join(f"{count} {_STATES_FR[state]}" for state, count in sorted(done.flows.items()))
         invoices = ", ".join(f"{count} {_OUTCOMES_FR[outcome]}" for outcome, count in sorted(done.invoices.items()))
@@ -71,9 +70,9 @@ def print_summary(done: "RunSummary") -> None:
             ("Durée", f"{done.seconds:.1f} s"),
         ):
             if text:
-                click.echo(paragraph(label, text, indent=0))
+                typer.echo(paragraph(label, text, indent=0))
     for notice in done.notices:
-        click.echo(paragraph("À noter", notice, indent=0))
+        typer.echo(paragraph("À noter", notice, indent=0))
 
 
 def _say_faults(done: "RunSummary") -> None:
@@ -118,6 +117,7 @@ def status(
 ) -> None:
     """Où est un flux ou une facture, avec toute son histoire."""
     from pipeline import runner
+    from pipeline.adapters.ledger.queries import InvoiceStatus
     from pipeline.running.status import overview
 
     with opened(home) as place:
@@ -126,38 +126,38 @@ def status(
             return
         found = runner.status(place, what)
     if not found:
-        click.echo(f"{shown(what)} : ni flux ni facture de ce nom")
+        typer.echo(f"{shown(what)} : ni flux ni facture de ce nom")
         raise typer.Exit(REFUSED)
     for one in found:
         if format is Format.JSON:
-            click.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
-        elif hasattr(one, "deposit"):
-            _print_flow(one, lang)  # type: ignore[arg-type]
+            typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
+        elif isinstance(one, InvoiceStatus):
+            _print_invoice(one, lang)
         else:
-            _print_invoice(one, lang)  # type: ignore[arg-type]
+            _print_flow(one, lang)
 
 
 def _print_overview(told: dict[str, Any], format: Format) -> None:
     if format is Format.JSON:
-        click.echo(json.dumps(told, default=str, ensure_ascii=False))
+        typer.echo(json.dumps(told, default=str, ensure_ascii=False))
         return
     table = [("dépôts", "nombre")]
     table += [(_STATES_FR.get(state, state), str(count)) for state, count in sorted(told["deposits"].items())]
-    click.echo(columns(table, right=frozenset({1})))
+    typer.echo(columns(table, right=frozenset({1})))
     table = [("factures", "nombre")]
     table += [(_OUTCOMES_FR.get(outcome, outcome), str(count)) for outcome, count in sorted(told["invoices"].items())]
-    click.echo("\n" + columns(table, right=frozenset({1})))
+    typer.echo("\n" + columns(table, right=frozenset({1})))
     if told["unsent"]:
-        click.echo(f"\n{told['unsent']} fichiers restent à envoyer ; chorus-edi run les envoie")
+        typer.echo(f"\n{told['unsent']} fichiers restent à envoyer ; chorus-edi run les envoie")
     for partner, name, why in told["faults"]:
-        click.echo(paragraph(partner, f"{shown(name)} : {why}", indent=0))
+        typer.echo(paragraph(partner, f"{shown(name)} : {why}", indent=0))
 
 
 def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
     from pipeline.returns import message
 
     deposit = flow.deposit
-    click.echo(click.style(f"{shown(deposit.name)}  {_STATES_FR.get(deposit.state, deposit.state)}", bold=True))
+    typer.echo(typer.style(f"{shown(deposit.name)}  {_STATES_FR.get(deposit.state, deposit.state)}", bold=True))
     rows = [
         ("Partenaire", deposit.partner),
         ("Reçu", f"{_local(deposit.received_at)} (Paris), {deposit.size_bytes} octets"),
@@ -169,11 +169,11 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
     ]
     for label, text in rows:
         if text:
-            click.echo(paragraph(label, shown(text)))
+            typer.echo(paragraph(label, shown(text)))
     for finding in (f for f in flow.findings if f.severity != "info"):
-        click.echo(paragraph(finding.rule, shown(message.text(finding, lang.value))))
+        typer.echo(paragraph(finding.rule, shown(message.text(finding, lang.value))))
     for file in flow.files:
-        click.echo(paragraph("Envoyé" if file.state == "sent" else "À envoyer", f"{file.place}/out/{file.name}"))
+        typer.echo(paragraph("Envoyé" if file.state == "sent" else "À envoyer", f"{file.place}/out/{file.name}"))
     for invoice in flow.invoices:
         _print_invoice(invoice, lang)
 
@@ -183,7 +183,7 @@ def _print_invoice(invoice: "InvoiceStatus", lang: Lang) -> None:
     from pipeline.returns import message
 
     outcome = _OUTCOMES_FR.get(invoice.outcome, invoice.outcome)
-    click.echo(click.style(f"  {shown(invoice.supplier)}/{shown(invoice.number)}  {outcome}", bold=True))
+    typer.echo(typer.style(f"  {shown(invoice.supplier)}/{shown(invoice.number)}  {outcome}", bold=True))
     rows = [
         ("Flux", f"{invoice.flow_name}, facture n° {invoice.rank}"),
         ("Destinataire", f"{invoice.recipient} {invoice.recipient_name}".strip()),
@@ -194,13 +194,13 @@ def _print_invoice(invoice: "InvoiceStatus", lang: Lang) -> None:
     ]
     for label, text in rows:
         if text:
-            click.echo(paragraph(label, shown(text), indent=4))
+            typer.echo(paragraph(label, shown(text), indent=4))
     for finding in invoice.findings:
         if finding.severity != "info":
-            click.echo(paragraph(finding.rule, shown(message.text(finding, lang.value)), indent=4))
+            typer.echo(paragraph(finding.rule, shown(message.text(finding, lang.value)), indent=4))
     for step in invoice.history:
         comment = f" : {shown(step.comment)}" if step.comment else ""
-        click.echo(f"      {_local(step.at)}  {step.status} {LABELS.get(step.status, '')}{comment}")
+        typer.echo(f"      {_local(step.at)}  {step.status} {LABELS.get(step.status, '')}{comment}")
 
 
 def _local(at: "datetime") -> str:
@@ -222,7 +222,7 @@ def decide(
         raise UsageError(f"{choice} : attendu integrate ou refuse")
     with opened(home) as place:
         covered = runner.decide(place, what, choice, reason)
-    click.echo(f"décision enregistrée pour {', '.join(shown(one) for one in covered)} ; chorus-edi run l'applique")
+    typer.echo(f"décision enregistrée pour {', '.join(shown(one) for one in covered)} ; chorus-edi run l'applique")
 
 
 def verify(home: HomeOption = None, format: FormatOption = Format.TEXT) -> None:
@@ -239,7 +239,7 @@ def verify(home: HomeOption = None, format: FormatOption = Format.TEXT) -> None:
 def print_invariants(lines: "tuple[Any, ...]", format: Format = Format.TEXT) -> None:
     for line in lines:
         if format is Format.JSON:
-            click.echo(json.dumps(asdict(line), default=str, ensure_ascii=False))
+            typer.echo(json.dumps(asdict(line), default=str, ensure_ascii=False))
             continue
-        mark = click.style("✔", fg="green") if line.ok else click.style("✘", fg="red")
-        click.echo(f"{mark} {line.name.ljust(34)} {line.detail}")
+        mark = typer.style("✔", fg="green") if line.ok else typer.style("✘", fg="red")
+        typer.echo(f"{mark} {line.name.ljust(34)} {line.detail}")

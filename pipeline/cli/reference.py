@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
@@ -68,13 +67,13 @@ def directory_import(
         except ReferenceFileError as error:
             raise UsageError(str(error)) from error
     came = told.imported
-    click.echo(
+    typer.echo(
         f"{came.snapshot.name} : {came.structures} structures, {came.services} services, {came.suppliers} fournisseurs"
     )
     for remark in told.remarks[:MOST_REMARKS]:
-        click.echo(paragraph(f"ligne {remark.line}", f"{shown(remark.siret)} {remark.said.fr}"))
+        typer.echo(paragraph(f"ligne {remark.line}", f"{shown(remark.siret)} {remark.said.fr}"))
     if len(told.remarks) > MOST_REMARKS:
-        click.echo(f"  … et {len(told.remarks) - MOST_REMARKS} autres remarques")
+        typer.echo(f"  … et {len(told.remarks) - MOST_REMARKS} autres remarques")
 
 
 @directory.command("show")
@@ -92,10 +91,10 @@ def directory_show(
     if snapshot is None:
         raise UsageError("aucun annuaire chargé ; chorus-edi directory import CHEMIN")
     if siret and structure is None:
-        click.echo(f"{shown(siret)} : inconnu de {snapshot.name}")
+        typer.echo(f"{shown(siret)} : inconnu de {snapshot.name}")
         raise typer.Exit(REFUSED)
     if format is Format.JSON:
-        click.echo(
+        typer.echo(
             json.dumps(
                 {"snapshot": asdict(snapshot), "structure": structure and asdict(structure)},
                 default=str,
@@ -103,7 +102,7 @@ def directory_show(
             )
         )
         return
-    click.echo(f"{snapshot.name} du {snapshot.day}")
+    typer.echo(f"{snapshot.name} du {snapshot.day}")
     if structure is not None:
         _print_structure(structure)
 
@@ -112,10 +111,10 @@ def _print_structure(structure: "Structure") -> None:
     from pipeline.routing.requirement import effective
 
     state = "active" if structure.is_active else f"inactive depuis {structure.inactive_since or '?'}"
-    click.echo(paragraph("Structure", f"{structure.siret} {structure.name} ({state})"))
-    click.echo(paragraph("Exige", _ASKS[effective(structure).value]))
+    typer.echo(paragraph("Structure", f"{structure.siret} {structure.name} ({state})"))
+    typer.echo(paragraph("Exige", _ASKS[effective(structure).value]))
     if structure.successor:
-        click.echo(paragraph("Successeur", structure.successor))
+        typer.echo(paragraph("Successeur", structure.successor))
     if structure.services:
         table = [("service", "libellé", "actif", "du", "au", "engagement")]
         table += [
@@ -129,7 +128,7 @@ def _print_structure(structure: "Structure") -> None:
             )
             for s in structure.services
         ]
-        click.echo(columns(table))
+        typer.echo(columns(table))
 
 
 # --- commitments ------------------------------------------------------------------------------------------------------
@@ -149,7 +148,7 @@ def commitments_import(
             came = import_commitments(place, path, day_of(day, "--day"))
         except ReferenceFileError as error:
             raise UsageError(str(error)) from error
-    click.echo(f"{came.snapshot.name} : {came.commitments} engagements")
+    typer.echo(f"{came.snapshot.name} : {came.commitments} engagements")
 
 
 @commitments.command("show")
@@ -165,7 +164,7 @@ def commitments_show(
         table = show_commitments(place, numbers or ())
     if format is Format.JSON:
         rows = [asdict(row) for row in table.rows.values()]
-        click.echo(
+        typer.echo(
             json.dumps(
                 {"state": table.state, "day": table.day, "name": table.name, "rows": rows},
                 default=str,
@@ -179,14 +178,14 @@ def commitments_show(
         "too-old": "trop ancienne",
         "unavailable": "déclarée indisponible",
     }
-    click.echo(f"table des engagements : {words[table.state]}" + (f" ({table.name})" if table.name else ""))
+    typer.echo(f"table des engagements : {words[table.state]}" + (f" ({table.name})" if table.name else ""))
     if table.rows:
         lines = [("numéro", "service", "fournisseur", "état", "du", "au")]
         lines += [
             (r.number, r.service, r.supplier, r.state, str(r.opened or ""), str(r.closed or ""))
             for r in table.rows.values()
         ]
-        click.echo(columns(lines))
+        typer.echo(columns(lines))
 
 
 @commitments.command("unavailable")
@@ -196,7 +195,7 @@ def commitments_are_unavailable(home: HomeOption = None) -> None:
 
     with opened(home) as place:
         commitments_unavailable(place)
-    click.echo("engagements déclarés indisponibles ; chorus-edi commitments available met fin à l'attente")
+    typer.echo("engagements déclarés indisponibles ; chorus-edi commitments available met fin à l'attente")
 
 
 @commitments.command("available")
@@ -206,7 +205,7 @@ def commitments_are_available(home: HomeOption = None) -> None:
 
     with opened(home) as place:
         count = commitments_available(place)
-    click.echo(f"engagements disponibles ; {count} flux à rejuger au prochain chorus-edi run")
+    typer.echo(f"engagements disponibles ; {count} flux à rejuger au prochain chorus-edi run")
 
 
 # --- partners ---------------------------------------------------------------------------------------------------------
@@ -249,7 +248,7 @@ def partners_add(
     with opened(home) as place:
         add_partner(place, partner, replace=replace)
         folder = place.root(place.settings.roots.drop) / code / "in"
-    click.echo(f"{code} : déposer dans {folder}")
+    typer.echo(f"{code} : déposer dans {folder}")
 
 
 @partners.command("list")
@@ -261,14 +260,14 @@ def partners_list(home: HomeOption = None, format: FormatOption = Format.TEXT) -
         known = list_partners(place)
     if format is Format.JSON:
         for one in known:
-            click.echo(_as_json(one))
+            typer.echo(_as_json(one))
         return
     table = [("code", "nom", "profil", "flux", "dépose pour", "reçoit pour")]
     table += [
         (p.code, shown(p.name), p.profile, str(len(p.flows) or "tous"), str(len(p.rights)), str(len(p.receives)))
         for p in known
     ]
-    click.echo(columns(table) if known else "aucun partenaire ; chorus-edi partners add CODE --name NOM")
+    typer.echo(columns(table) if known else "aucun partenaire ; chorus-edi partners add CODE --name NOM")
 
 
 @partners.command("show")
@@ -279,12 +278,12 @@ def partners_show(code: str, home: HomeOption = None, format: FormatOption = For
     with opened(home) as place:
         partner = show_partner(place, code)
     if partner is None:
-        click.echo(f"{shown(code)} : partenaire inconnu")
+        typer.echo(f"{shown(code)} : partenaire inconnu")
         raise typer.Exit(REFUSED)
     if format is Format.JSON:
-        click.echo(_as_json(partner))
+        typer.echo(_as_json(partner))
         return
-    click.echo(f"{partner.code} {shown(partner.name)}")
+    typer.echo(f"{partner.code} {shown(partner.name)}")
     rows = (
         ("Profil", partner.profile),
         ("Flux", ", ".join(partner.flows) or "tous les codes ouverts"),
@@ -295,7 +294,7 @@ def partners_show(code: str, home: HomeOption = None, format: FormatOption = For
         ("Jusqu'au", str(partner.until or "sans limite")),
     )
     for label, text in rows:
-        click.echo(paragraph(label, shown(text)))
+        typer.echo(paragraph(label, shown(text)))
 
 
 def _as_json(partner: "Partner") -> str:

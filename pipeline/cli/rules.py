@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from pipeline.cli.boundary import UsageError
@@ -44,11 +43,11 @@ def rules(
 
 def _print(told: dict[str, object], format: Format) -> None:
     if format is Format.JSON:
-        click.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(json.dumps(told, ensure_ascii=False))
         return
     found = told["findings"]
     count = len(found) if isinstance(found, list) else 0
-    click.echo(f"{told['file']}  {told['pack']} ({told['engine']}) : {count} constat{'s' if count > 1 else ''}")
+    typer.echo(f"{told['file']}  {told['pack']} ({told['engine']}) : {count} constat{'s' if count > 1 else ''}")
     for finding in found if isinstance(found, list) else ():
-        click.echo(f"  {finding['flag'] or '-':8} {finding['rule']}  {finding['location']}")
-        click.echo(f"           {finding['text']}")
+        typer.echo(f"  {finding['flag'] or '-':8} {finding['rule']}  {finding['location']}")
+        typer.echo(f"           {finding['text']}")

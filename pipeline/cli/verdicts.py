@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-import click
+import typer
 
 from pipeline.cli.layout import paragraph, shown, width
 from pipeline.cli.options import Lang
-from pipeline.model import Finding, FlowState, InvoiceOutcome, Severity, Verdict
+from pipeline.codes import Severity
+from pipeline.model import Finding, FlowState, InvoiceOutcome, Verdict
 from pipeline.returns import message
 
 _MARKS = {
@@ -41,7 +42,7 @@ def lines(verdict: Verdict, file: str, lang: Lang, *, with_infos: bool = False) 
         if verdict.count(outcome)
     )
     head = f"{mark} {shown(file)}  {verdict.read.interface or '-'}  {verdict.state}"
-    yield click.style(head, fg=colour) + (f"  ({counts})" if counts else "")
+    yield typer.style(head, fg=colour) + (f"  ({counts})" if counts else "")
     yield from _findings(verdict.findings, lang, with_infos=with_infos, with_member=True)
     for judged in verdict.invoices:
         said = [f for f in judged.findings if with_infos or f.severity is not Severity.INFO]
@@ -49,7 +50,8 @@ def lines(verdict: Verdict, file: str, lang: Lang, *, with_infos: bool = False) 
             continue
         number = judged.read.number.text if judged.read.number else "?"
         where = f" ({shown(judged.read.member)})" if len(verdict.read.members) > 1 else ""
-        yield f"  {'facture' if lang is Lang.FR else 'invoice'} {shown(number)}{where} : {_OUTCOMES[lang][judged.outcome]}"
+        word = "facture" if lang is Lang.FR else "invoice"
+        yield f"  {word} {shown(number)}{where} : {_OUTCOMES[lang][judged.outcome]}"
         yield from _findings(tuple(said), lang, with_infos=with_infos, with_member=False)
 
 
@@ -71,12 +73,12 @@ def _findings(found: tuple[Finding, ...], lang: Lang, *, with_infos: bool, with_
 
 
 def _finding(finding: Finding, lang: Lang, *, with_member: bool) -> Iterator[str]:
-    word = click.style(_WORDS[lang][finding.severity].ljust(11), fg=_COLOURS.get(finding.severity))
+    word = typer.style(_WORDS[lang][finding.severity].ljust(11), fg=_COLOURS.get(finding.severity))
     places = [finding.at, f"{'ligne' if lang is Lang.FR else 'line'} {finding.line}" if finding.line else ""]
     if with_member and finding.member:
         places.insert(0, finding.member)
     where = ", ".join(shown(place) for place in places if place)
-    yield f"    {word} {click.style(finding.rule, bold=True)}" + (f"  {where}" if where else "")
+    yield f"    {word} {typer.style(finding.rule, bold=True)}" + (f"  {where}" if where else "")
     yield paragraph("", shown(message.text(finding, lang.value)), indent=4)
     remedy = message.remedy(finding, lang.value)
     if finding.severity is not Severity.INFO and remedy:

@@ -67,6 +67,7 @@ def _send(home: Home, lease: Lease, batch: Sequence[ToSend], summary: RunSummary
         home.place(place).flush()
     lease.write(lambda db: outbox.advance(db, sent, outbox.UPLOADED, outbox.SENT))
     for file in sent:
+        home.log("deliver", place=file.place, kind=file.kind, sha256=file.sha256, size_bytes=file.size_bytes)
         summary.sent[file.kind] += 1
 
 

@@ -58,7 +58,7 @@ def _without_partner(home: Home, lease: Lease, summary: RunSummary) -> None:
     why = f"partner {lease.lot.partner} has no sheet; `chorus-edi partners add {lease.lot.partner}` gives it one"
     with home.ledger.reading() as db:
         faults = {deposit.id: why for deposit in claims.members(db, lease.lot)}
-    lease.write(lambda db: claims.give_back(db, lease.lot, faults, home.presence.token))
+    lease.write(lambda db: claims.give_back(db, lease.lot, faults, home.turn))
     summary.fault(why)
 
 
@@ -77,11 +77,13 @@ def _next(home: Home) -> Lot | None:
 
     def claim(db: Connection) -> Lot | None:
         now = machine_ms()
-        return claims.take_over(db, token, now, limits, presence.is_dead) or claims.claim(db, token, now, limits)
+        return claims.take_over(db, token, now, limits, presence.is_dead) or claims.claim(
+            db, token, home.turn, now, limits
+        )
 
     return home.ledger.write(claim)
 
 
 def _due(home: Home) -> int:
     with home.ledger.reading() as db:
-        return claims.count_due(db, home.presence.token)
+        return claims.count_due(db, home.turn)

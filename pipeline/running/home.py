@@ -1,5 +1,6 @@
 """A home: everything one installation works with, opened once."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from pipeline.adapters.local_store import LocalStore
 from pipeline.adapters.presence import Presence
 from pipeline.adapters.read_pool import WORKER
 from pipeline.ports import Clock, Fault
+from pipeline.running.log import Log, silent
+from pipeline.running.log import opened as opened_log
 from pipeline.settings import Settings
 from pipeline.terms import Terms
 
@@ -35,8 +38,14 @@ class Home:
     clock: Clock
     reader: tuple[str, ...] = WORKER
     stage: Callable[[str], None] = _unwatched
+    log: Log = silent
     terms_of: dict[str, Terms] = field(default_factory=dict)
     scans: Scans = field(default_factory=dict)  # the last look at each `in/`, for a watcher
+
+    turn: str = ""  # names one attempt at everything that is due: what met a fault in it waits for the next
+
+    def new_turn(self) -> None:
+        self.turn = uuid.uuid4().hex
 
     def close(self) -> None:
         self.presence.leave()
@@ -101,4 +110,5 @@ def open_home(
         presence.leave()
         ledger.close()
         raise
-    return Home(path, settings, ledger, LocalStore(path / roots.store), presence, clock or SystemClock(), reader)
+    store = LocalStore(path / roots.store)
+    return Home(path, settings, ledger, store, presence, clock or SystemClock(), reader, log=opened_log())

@@ -124,6 +124,7 @@ def _register(home: Home, drop: LocalDrop, partner: Partner, batch: list[InWork]
     summary.received += len(rows)
     summary.repeated += sum(row.state == REPEATED for row in rows)
     for row in rows:
+        home.log("receive", partner=partner.code, deposit=row.id, sha256=row.sha256, size_bytes=row.size_bytes)
         if row.state == QUARANTINED:
             summary.quarantined += 1
             where = f"drop/{partner.code}/in/{row.name}"

@@ -1,5 +1,6 @@
 """A commit unit: whole flows of one partner, read already. Decide, reserve numbers, conclude, store, commit, send."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,13 +47,13 @@ class Worker:
     def wait(self, deposit: Deposit, error: Exception, *, is_killer: bool = False) -> None:
         """Nothing is answered on this flow: it waits for the next run, or is set apart; the others go on."""
         fault = as_fault(error)
-        token = self.home.presence.token
         faults = {deposit.id: str(fault)}
-        self.lease.write(lambda db: claims.give_back(db, self.lease.lot, faults, token, quarantine=is_killer))
+        self.lease.write(lambda db: claims.give_back(db, self.lease.lot, faults, self.home.turn, quarantine=is_killer))
         if is_killer:
             self.summary.quarantined += 1
         else:
             self.summary.waiting += 1
+        self.home.log("wait", partner=deposit.partner, deposit=deposit.id, fault=type(error).__name__)
         self.summary.fault(f"{deposit.partner}/{deposit.name}: {fault}")
 
 
@@ -84,6 +85,8 @@ class Unit:
         deliver.send(home, worker.lease, worker.summary)
         for one in self.told:
             _count(worker.summary, one)
+            outcomes = Counter(i.outcome.value for i in one.verdict.invoices)
+            home.log("judge", partner=one.partner, deposit=one.deposit_id, state=one.verdict.state.value, **outcomes)
             worker.on_verdict(one)
 
     # --- decide ---
@@ -139,7 +142,13 @@ class Unit:
                 except Exception as error:
                     writer.drop_since(mark)
                     worker.wait(deposit, error)
-            writer.keep()
+            try:
+                writer.keep()
+            except OSError as error:  # the store is full or away: nothing of this unit is written, all of it waits
+                self.told.clear()
+                for deposit in [a.deposit for a in self.first] + [d.deposit for d in self.later]:
+                    worker.wait(deposit, error)
+                return
 
             def commit(db: Connection) -> None:
                 if self.first:

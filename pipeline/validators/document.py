@@ -83,9 +83,11 @@ def examine(
         official, ran = packs.judge(parsed.text, claim, guideline, seen.kind, seen.name, tools, tree=parsed.tree)
         on_invoice += official
 
-    own_bytes = container.own_bytes if container is not None else len(document)
     judged = []
-    for invoice in _read(parsed.tree, seen.kind, claim.level, interface, tools):
+    invoices = _read(parsed.tree, seen.kind, claim.level, interface, tools)
+    shared_bytes = (container.own_bytes if container else len(document)) - sum(_encoded_bytes(i) for i in invoices)
+    for invoice in invoices:
+        own_bytes = shared_bytes // len(invoices) + _encoded_bytes(invoice)
         if container is not None:
             invoice = _with_embedded(invoice, container.embedded)
         examined = attachments.examine(invoice, own_bytes, interface, seen.name, terms)
@@ -132,6 +134,11 @@ def _read(tree: etree._ElementTree, kind: Kind, level: Level, interface: str, to
     if kind is Kind.MIXED:
         return mixed.read(tree, tools.terms)
     return cii.read(tree, tools.terms, interface=interface, kind=kind, level=level)
+
+
+def _encoded_bytes(invoice: Invoice) -> int:
+    """What its attachments take in the file: of a file of many, an invoice weighs these and a share of the rest."""
+    return sum(len(attachment.encoded) for attachment in invoice.attachments)
 
 
 def _with_embedded(invoice: Invoice, embedded: Iterable[Attachment]) -> Invoice:

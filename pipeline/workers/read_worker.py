@@ -1,9 +1,9 @@
 """Reads flows for the runner, one at a time: `python -m pipeline.workers.read_worker`.
 
-Asked over standard input, answers over standard output, in frames: four bytes of length, big-endian, then JSON. A request
-names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or the text of a fault. The
-bytes of an issuer are parsed nowhere else. It ends when its input ends. Its arguments are the digests of official artefacts
-that the settings accept besides the listed ones.
+Asked over standard input, answers over standard output, in frames: four bytes of length, big-endian, then JSON. A
+request names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or the text of a
+fault. The bytes of an issuer are parsed nowhere else. It ends when its input ends. Its arguments are the digests of
+official artefacts that the settings accept besides the listed ones.
 """
 
 import os

@@ -16,6 +16,7 @@ from fixtures.make import CASES, ROOT
 from pipeline import runner
 from pipeline.adapters.clock import FixedClock
 from pipeline.adapters.ledger.rows import REPEATED
+from pipeline.adapters.read_pool import WORKER
 from pipeline.cli.demo import sample_partners
 from pipeline.model import Finding, InvoiceOutcome, Verdict
 from pipeline.settings import load
@@ -35,16 +36,19 @@ class Earned:
     integrated: int
     refused: int
     pending: int
-    found: tuple[tuple[str, str], ...]  # (our id, or pack:official id; severity)
-    codes: tuple[str, ...]  # the rows of the catalogue behind them
+    found: tuple[tuple[str, str, str], ...]  # (our id, or pack:official id; severity; row of the catalogue)
 
     @property
     def rules(self) -> list[str]:
-        return sorted({rule for rule, _ in self.found})
+        return sorted({rule for rule, _, _ in self.found})
 
     @property
-    def errors(self) -> list[str]:
-        return sorted({rule for rule, severity in self.found if severity in {"fatal", "error"}})
+    def refusals(self) -> list[str]:
+        return sorted({rule for rule, severity, _ in self.found if severity in {"fatal", "error"}})
+
+    def severities(self, code: str) -> set[str]:
+        """How hard the rule of this row bit."""
+        return {severity for _, severity, row in self.found if row == code}
 
     @property
     def row(self) -> str:
@@ -67,7 +71,7 @@ class Dropped:
     def parse(cls, text: str) -> "Dropped":
         told = json.loads(text)
         earned = {
-            one["path"]: Earned(**{**one, "found": tuple(map(tuple, one["found"])), "codes": tuple(one["codes"])})
+            one["path"]: Earned(**{**one, "found": tuple(map(tuple, one["found"]))})
             for one in told.pop("earned")
         }
         return cls(earned, **told)
@@ -82,8 +86,8 @@ def drop_all(folder: Path) -> Dropped:
     began = time.monotonic()
     result = Dropped({}, [], [], True, 0.0)
     main = [_at(moment) for moment in _TURNS]
-    idle = _home(folder / "main", "directory", main, result, {})
-    _home(folder / "rights", "directory-with-suppliers", [_at(Moment.OPEN_RIGHTS)], result,
+    idle = drop_in(folder / "main", "directory", main, result, {})
+    drop_in(folder / "rights", "directory-with-suppliers", [_at(Moment.OPEN_RIGHTS)], result,
           {"switches": {"authorised_issuers": "off"}})  # fmt: skip
     return Dropped(result.earned, result.faults, result.broken, idle, time.monotonic() - began)
 
@@ -92,12 +96,18 @@ def _at(moment: Moment) -> tuple[Moment, list[Case]]:
     return moment, [case for case in CASES if case.moment is moment]
 
 
-def _home(
-    path: Path, directory: str, turns: list[tuple[Moment, list[Case]]], result: Dropped, given: dict[str, object]
+def drop_in(
+    path: Path,
+    directory: str,
+    turns: list[tuple[Moment, list[Case]]],
+    result: Dropped,
+    given: dict[str, object],
+    reader: tuple[str, ...] = WORKER,
 ) -> bool:
+    """Drop these turns in a new home with these settings; True when a last run found nothing more to do."""
     path.mkdir(parents=True)
     settings = load(path, ours="CPP001", readers=2, **given)
-    with runner.open_home(path, settings, clock=FixedClock(NOON)) as home:
+    with runner.open_home(path, settings, clock=FixedClock(NOON), reader=reader) as home:
         runner.import_directory(home, ROOT / directory, SNAPSHOT_DAY)
         for partner in sample_partners(ROOT):
             runner.add_partner(home, partner)
@@ -155,7 +165,7 @@ def drop(home: runner.Home, case: Case, *, age_s: int = 60) -> Path:
 def _of_verdict(case: Case, verdict: Verdict) -> Earned:
     found = [*verdict.findings, *(f for invoice in verdict.invoices for f in invoice.findings)]
     counts = (verdict.count(outcome) for outcome in InvoiceOutcome)
-    return Earned(case.path, verdict.state.value, *counts, *_told(found))
+    return Earned(case.path, verdict.state.value, *counts, _told(found))
 
 
 def _of_repeated(home: runner.Home, case: Case) -> Earned:
@@ -163,10 +173,10 @@ def _of_repeated(home: runner.Home, case: Case) -> Earned:
     deposits = [one.deposit for one in runner.status(home, case.name)]  # type: ignore[union-attr]
     repeated = [deposit for deposit in deposits if deposit.state == REPEATED and deposit.partner == case.partner]
     if not repeated:
-        return Earned(case.path, "no answer", 0, 0, 0, (), ())
-    return Earned(case.path, REPEATED, 0, 0, 0, *_told(repeated[-1].settled))
+        return Earned(case.path, "no answer", 0, 0, 0, ())
+    return Earned(case.path, REPEATED, 0, 0, 0, _told(repeated[-1].settled))
 
 
-def _told(found: Sequence[Finding]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    rules = {(f.rule if f.pack == "chorus-legacy" else f"{f.pack}:{f.rule}", f.severity.value) for f in found}
-    return tuple(sorted(rules)), tuple(sorted({f.code for f in found}))
+def _told(found: Sequence[Finding]) -> tuple[tuple[str, str, str], ...]:
+    label = {False: "{0.rule}", True: "{0.pack}:{0.rule}"}
+    return tuple(sorted({(label[f.pack != "chorus-legacy"].format(f), f.severity.value, f.code) for f in found}))

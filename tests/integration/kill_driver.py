@@ -1,6 +1,6 @@
 """Runs the shell on one home again and again and kills it -9 at random moments: `kill_driver.py HOME KILLS SEED`.
 
-Prints one JSON line: kills per stage, runs, and how the last run ended. The clock stands still, so that an undisturbed
+Prints one JSON line: kills per stage, runs, and how the last run ended. With `--serve SOCKET` it only serves warm readers. The clock stands still, so that an undisturbed
 run (KILLS = 0) and a disturbed one must end in the same ledger and the same files.
 """
 
@@ -137,5 +137,7 @@ def campaign(home: Path, kills: int, seed: int) -> dict[str, object]:
     return {"kills": {stage: died[stage] for stage in STAGES}, "runs": runs, "ending": ending}
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "--serve":
+    serve_readers(sys.argv[2])
+elif __name__ == "__main__":
     print(json.dumps(campaign(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))

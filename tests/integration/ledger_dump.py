@@ -1,12 +1,18 @@
 """The ledger as plain rows, without the machinery of work: what two runs of the same drops must agree on."""
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import Column, select
 
 from pipeline.adapters.ledger import Ledger
 from pipeline.adapters.ledger.tables import metadata
 
 MACHINERY = {"lots", "audit"}
 COLUMNS = {"attempt", "lot_id", "fault", "faulted_by", "audited"}
+
+
+def is_deposit(column: Column[Any]) -> bool:
+    return column.name in {"deposit_id", "first_id"} or (column.table.name, column.name) == ("deposits", "id")
 
 
 def canonical(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
@@ -19,18 +25,9 @@ def canonical(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
             if name in MACHINERY:
                 continue
             kept = [c for c in table.columns if c.name not in COLUMNS]
-            rows = []
-            for row in db.execute(select(*kept)):
-                rows.append(
-                    tuple(
-                        (
-                            c.name,
-                            names.get(v, v)
-                            if c.name in {"deposit_id", "first_id"} or (name, c.name) == ("deposits", "id")
-                            else v,
-                        )
-                        for c, v in zip(kept, row, strict=True)
-                    )
-                )
+            rows = [
+                tuple((c.name, names.get(v, v) if is_deposit(c) else v) for c, v in zip(kept, row, strict=True))
+                for row in db.execute(select(*kept))
+            ]
             told[name] = sorted(rows, key=repr)
     return told

@@ -16,6 +16,7 @@ from pipeline.terms import WorkLimits
 
 JUDGE, DELIVER, DAILY = "judge", "deliver", "daily"
 CLAIMED, DONE = "claimed", "done"
+UNSENT = ("ready", "uploaded")
 
 
 def take_over(db: Connection, who: str, now_ms: int, limits: WorkLimits, is_dead: Callable[[str], bool]) -> Lot | None:
@@ -37,26 +38,26 @@ def take_over(db: Connection, who: str, now_ms: int, limits: WorkLimits, is_dead
     return None
 
 
-def claim(db: Connection, who: str, now_ms: int, limits: WorkLimits) -> Lot | None:
+def claim(db: Connection, who: str, turn: str, now_ms: int, limits: WorkLimits) -> Lot | None:
     """Form and claim a lot of what is due: the partner served longest ago, its oldest deposits first.
 
-    A deposit that met a fault in this run (`faulted_by`) is not due again before the next one.
+    A deposit that met a fault in this turn (`faulted_by`) is not due again before the next one.
     """
     d = t.deposits
-    served = select(t.lots.c.partner, func.max(t.lots.c.id).label("last")).group_by(t.lots.c.partner).subquery()
-    turn = db.execute(
+    lot = t.lots
+    served = select(func.max(lot.c.id)).where(lot.c.partner == d.c.partner).correlate(d).scalar_subquery()
+    served_next = db.execute(
         select(d.c.partner)
-        .outerjoin(served, served.c.partner == d.c.partner)
-        .where(_due(who))
-        .group_by(d.c.partner, served.c.last)
-        .order_by(func.coalesce(served.c.last, 0), func.min(d.c.id))
+        .where(_due(turn))
+        .group_by(d.c.partner)
+        .order_by(func.coalesce(served, 0), func.min(d.c.id))
         .limit(1)
     ).scalar()
-    if turn is None:
+    if served_next is None:
         return None
     rows = db.execute(
         select(d.c.id, d.c.size_bytes)
-        .where(_due(who), d.c.partner == turn)
+        .where(_due(turn), d.c.partner == served_next)
         .order_by(d.c.id)
         .limit(limits.lot_flows_max)
         .with_for_update(skip_locked=True)
@@ -68,17 +69,17 @@ def claim(db: Connection, who: str, now_ms: int, limits: WorkLimits) -> Lot | No
             break
         ids.append(row.id)
         total += row.size_bytes
-    lot = _open(db, turn, JUDGE, who, now_ms, limits)
+    claimed = _open(db, served_next, JUDGE, who, now_ms, limits)
     for part in chunks(ids):
-        db.execute(update(d).where(d.c.id.in_(part)).values(lot_id=lot.id, attempt=d.c.attempt + 1))
-    return lot
+        db.execute(update(d).where(d.c.id.in_(part)).values(lot_id=claimed.id, attempt=d.c.attempt + 1))
+    return claimed
 
 
 def claim_unsent(db: Connection, who: str, now_ms: int, limits: WorkLimits) -> Lot | None:
     """Claim what a finished lot left unsent (a folder that could not be written, a report to put back)."""
     o = t.outbox
     active = select(t.lots.c.id).where(t.lots.c.state == CLAIMED)
-    stray = and_(o.c.state != "sent", or_(o.c.lot_id.is_(None), o.c.lot_id.not_in(active)))
+    stray = and_(o.c.state.in_(UNSENT), or_(o.c.lot_id.is_(None), o.c.lot_id.not_in(active)))
     if db.execute(select(o.c.name).where(stray).limit(1)).first() is None:
         return None
     lot = _open(db, "", DELIVER, who, now_ms, limits)
@@ -107,10 +108,10 @@ def members(db: Connection, lot: Lot) -> list[Deposit]:
     return [deposit(row) for row in db.execute(select(d).where(where).order_by(d.c.id))]
 
 
-def give_back(db: Connection, lot: Lot, faults: dict[int, str], who: str, *, quarantine: bool = False) -> None:
+def give_back(db: Connection, lot: Lot, faults: dict[int, str], turn: str, *, quarantine: bool = False) -> None:
     """Let deposits wait that could not be judged, each with its reason; `quarantine` sets them apart for good."""
     for deposit_id, why in faults.items():
-        values: dict[str, object] = {"lot_id": None, "fault": why, "faulted_by": who}
+        values: dict[str, object] = {"lot_id": None, "fault": why, "faulted_by": turn}
         if quarantine:
             values["state"] = "quarantined"
         mine = (t.deposits.c.id == deposit_id) & (t.deposits.c.lot_id == lot.id)
@@ -129,16 +130,16 @@ def workers(db: Connection) -> frozenset[str]:
     return frozenset(db.execute(select(t.lots.c.claimed_by).where(t.lots.c.state == CLAIMED)).scalars())
 
 
-def count_due(db: Connection, who: str) -> int:
+def count_due(db: Connection, turn: str) -> int:
     """Deposits that are due, or in a lot and not judged yet."""
     d = t.deposits
-    where = and_(or_(d.c.state == RECEIVED, d.c.again == 1), d.c.faulted_by != who)
+    where = and_(or_(d.c.state == RECEIVED, d.c.again == 1), d.c.faulted_by != turn)
     return int(db.execute(select(func.count()).select_from(d).where(where)).scalar_one())
 
 
-def _due(who: str) -> ColumnElement[bool]:
+def _due(turn: str) -> ColumnElement[bool]:
     d = t.deposits
-    return and_(d.c.lot_id.is_(None), or_(d.c.state == RECEIVED, d.c.again == 1), d.c.faulted_by != who)
+    return and_(d.c.lot_id.is_(None), or_(d.c.state == RECEIVED, d.c.again == 1), d.c.faulted_by != turn)
 
 
 def _open(db: Connection, partner: str, kind: str, who: str, now_ms: int, limits: WorkLimits) -> Lot:

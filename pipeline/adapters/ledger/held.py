@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -92,21 +92,3 @@ def overdue_in_quarantine(db: Connection, before: datetime) -> list[int]:
     d = t.deposits
     where = (d.c.state == QUARANTINED) & (d.c.is_kept == 1) & (d.c.received_at < moment(before))
     return list(db.execute(select(d.c.id).where(where).order_by(d.c.id)).scalars())
-
-
-def pending_since(db: Connection, deposit_id: int) -> dict[int, datetime]:
-    """rank -> since when, of the pending invoices of a deposit."""
-    i = t.invoices
-    where = (i.c.deposit_id == deposit_id) & (i.c.outcome == InvoiceOutcome.PENDING.value)
-    return {
-        r.rank: datetime.fromisoformat(r.pending_since)
-        for r in db.execute(select(i.c.rank, i.c.pending_since).where(where).order_by(i.c.rank))
-    }
-
-
-def oldest_pending_day(db: Connection) -> date | None:
-    i = t.invoices
-    first = db.execute(
-        select(i.c.received_day).where(i.c.outcome == InvoiceOutcome.PENDING.value).order_by(i.c.received_day).limit(1)
-    ).scalar()
-    return date.fromisoformat(first) if first else None

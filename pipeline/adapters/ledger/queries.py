@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
+from pipeline.adapters.ledger.claims import UNSENT
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, Deposit, column_finding, deposit
 from pipeline.model import Finding, InvoiceOutcome
 
@@ -114,7 +115,7 @@ def overview(db: Connection) -> Overview:
     return Overview(
         {s: n for s, n in db.execute(select(d.c.state, func.count()).group_by(d.c.state).order_by(d.c.state))},  # noqa: C416
         {s: n for s, n in db.execute(select(i.c.outcome, func.count()).group_by(i.c.outcome).order_by(i.c.outcome))},  # noqa: C416
-        db.execute(select(func.count()).select_from(o).where(o.c.state != "sent")).scalar_one(),
+        db.execute(select(func.count()).select_from(o).where(o.c.state.in_(UNSENT))).scalar_one(),
         told.pending, told.pending_since, tuple((r.partner, r.name, r.fault) for r in rows),
     )  # fmt: skip
 

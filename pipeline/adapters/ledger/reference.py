@@ -194,12 +194,6 @@ def commitment_table(db: Connection, today: date, max_age_days: int, numbers: It
     return CommitmentTable(state, snapshot.day, snapshot.name, rows)
 
 
-def commitment_rows(db: Connection, snapshot_id: int, limit: int) -> list[Commitment]:
-    c = t.commitments
-    query = select(c).where(c.c.snapshot_id == snapshot_id).order_by(c.c.number).limit(limit)
-    return [_commitment(row) for row in db.execute(query)]
-
-
 def _commitment(row: Any) -> Commitment:
     opened, closed = text_day(row.opened), text_day(row.closed)
     return Commitment(row.number, row.service, row.structure, row.supplier, row.state, opened, closed)

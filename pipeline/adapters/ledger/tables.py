@@ -98,7 +98,7 @@ deposits = Table(
     _text("settled"),  # JSON: findings that the registration made (FLW-005 to 007, 012, 013)
     Column("first_id", BIG, ForeignKey("deposits.id"), nullable=True),  # of a double: the deposit it doubles
     _text("fault"),  # why it waits, in one sentence; empty when it does not
-    _text("faulted_by"),  # the run that met it: not due again before the next run
+    _text("faulted_by"),  # the turn that met it: not due again before the next one
     _count("again"),  # held, and due to be judged again
     _count("attempt"),
     Column("lot_id", BIG, nullable=True),
@@ -109,6 +109,10 @@ deposits = Table(
     Index("ix_deposits_lot", "lot_id"),
     Index("ix_deposits_day", "received_day"),
 )
+Index(
+    "ix_deposits_again", deposits.c.partner, deposits.c.id,
+    sqlite_where=deposits.c.again == 1, postgresql_where=deposits.c.again == 1,
+)  # fmt: skip
 # A flow is the deposit that holds its name, and its bytes while it is in progress or has something in it.
 flows = Table(
     "flows",
@@ -174,7 +178,7 @@ invoices = Table(
     _text("rejects_file"),  # the daily file that told its refusal
     PrimaryKeyConstraint("deposit_id", "rank"),
     Index("ix_invoices_number", "number", "supplier"),
-    Index("ix_invoices_outcome", "outcome", "received_day"),
+    Index("ix_invoices_outcome", "outcome", "rejects_file", "received_day"),
 )
 number_claims = Table(
     "number_claims",
@@ -360,6 +364,7 @@ lots = Table(
     Column("lease_until", BigInteger, nullable=False),  # milliseconds of machine time: no identity hangs on it
     _text("claimed_by"),
     Index("ix_lots_state", "state", "lease_until"),
+    Index("ix_lots_partner", "partner", "id"),
 )
 audit = Table(
     "audit",

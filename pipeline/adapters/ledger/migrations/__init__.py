@@ -7,10 +7,14 @@ from alembic.config import Config
 from sqlalchemy import Engine
 
 
+def script_folder() -> Path:
+    return Path(__file__).parent
+
+
 def upgrade(engine: Engine) -> None:
     """Bring the ledger to the newest version, in one transaction; two processes that start at once take turns."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(script_folder()))
     with engine.connect() as db, db.execution_options(writes=True).begin():
         config.attributes["connection"] = db
         command.upgrade(config, "head")

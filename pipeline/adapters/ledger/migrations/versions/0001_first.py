@@ -76,6 +76,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deposits")),
         sa.UniqueConstraint("partner", "claim", name=op.f("uq_deposits_partner_claim")),
     )
+    op.create_index(
+        "ix_deposits_again",
+        "deposits",
+        ["partner", "id"],
+        unique=False,
+        sqlite_where=sa.text("again = 1"),
+        postgresql_where=sa.text("again = 1"),
+    )
     op.create_index("ix_deposits_day", "deposits", ["received_day"], unique=False)
     op.create_index("ix_deposits_due", "deposits", ["state", "partner", "id"], unique=False)
     op.create_index("ix_deposits_lot", "deposits", ["lot_id"], unique=False)
@@ -92,6 +100,7 @@ def upgrade() -> None:
         text("claimed_by"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lots")),
     )
+    op.create_index("ix_lots_partner", "lots", ["partner", "id"], unique=False)
     op.create_index("ix_lots_state", "lots", ["state", "lease_until"], unique=False)
     op.create_table(
         "partners",
@@ -251,7 +260,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("deposit_id", "rank", name=op.f("pk_invoices")),
     )
     op.create_index("ix_invoices_number", "invoices", ["number", "supplier"], unique=False)
-    op.create_index("ix_invoices_outcome", "invoices", ["outcome", "received_day"], unique=False)
+    op.create_index("ix_invoices_outcome", "invoices", ["outcome", "rejects_file", "received_day"], unique=False)
     op.create_table(
         "number_claims",
         text("scope"),

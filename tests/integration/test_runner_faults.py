@@ -1,0 +1,209 @@
+"""Our own failures: they touch the flow they happen on, nothing is answered by mistake, and the next run mends them."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import homes
+import pytest
+from sqlalchemy import text
+
+from pipeline import judge, runner
+from pipeline.adapters.ledger.queries import FlowStatus
+from pipeline.adapters.local_store import LocalStore
+from pipeline.ports import Fault
+from pipeline.running import log
+from pipeline.running.home import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path, reader: tuple[str, ...]) -> Iterator[Home]:
+    with homes.ready_home(tmp_path / "home", reader=reader) as opened:
+        yield opened
+
+
+def is_sound(home: Home) -> bool:
+    return [line for line in runner.verify(home) if not line.ok] == []
+
+
+def test_a_lot_that_was_taken_over_is_written_by_its_new_worker_alone(home: Home) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+
+    def lose(stage: str) -> None:
+        if stage == "commit":
+            with home.ledger.writing() as db:
+                db.execute(
+                    text("UPDATE lots SET attempt = attempt + 1, claimed_by = 'another', lease_until = 9000000000000")
+                )
+
+    home.stage = lose
+    summary = runner.run(home)
+    assert any("taken over" in notice for notice in summary.notices)
+    assert (dict(summary.flows), homes.out(home)) == ({}, {})
+    home.stage = lambda _stage: None
+    assert runner.run(home).is_idle  # the lot is the other worker's
+    with home.ledger.writing() as db:
+        db.execute(text("UPDATE lots SET lease_until = 1"))
+    again = runner.run(home)  # its lease has run out: the lot is ours
+    assert dict(again.flows) == {"IN_INTEGRE": 1}
+    assert is_sound(home)
+
+
+@pytest.mark.parametrize("broken", ["decide", "conclude"])
+def test_a_bug_on_one_flow_leaves_the_others_alone(home: Home, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    homes.drop(home, homes.flow_name(2), homes.ubl("A-2"))
+    right = getattr(judge, broken)
+
+    def wrong(first: object, *others: object) -> object:
+        read = getattr(first, "read", first)
+        if read.received.name == homes.flow_name(1):
+            raise KeyError("BT-1")
+        return right(first, *others)
+
+    monkeypatch.setattr(judge, broken, wrong)
+    summary = runner.run(home)
+    assert (summary.waiting, dict(summary.flows)) == (1, {"IN_INTEGRE": 1})
+    assert summary.faults == [f"{homes.PARTNER}/{homes.flow_name(1)}: KeyError: 'BT-1'; this is a bug, report it"]
+    monkeypatch.setattr(judge, broken, right)
+    assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
+    assert is_sound(home)
+
+
+def test_a_full_store_lets_the_unit_wait_and_answers_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    right = LocalStore.keep
+
+    def full(store: LocalStore, written: object) -> None:
+        new = list(written)  # type: ignore[call-overload]
+        if len(new) > 1:
+            raise OSError(28, "No space left on device")
+        right(store, new)
+
+    monkeypatch.setattr(LocalStore, "keep", full)
+    summary = runner.run(home)
+    assert summary.faults == [f"{homes.PARTNER}/{homes.flow_name(1)}: No space left on device; mend it and run again"]
+    assert homes.out(home) == {}
+    monkeypatch.setattr(LocalStore, "keep", right)
+    assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
+    assert is_sound(home)
+
+
+def test_a_file_that_cannot_be_archived_stays_claimed_for_the_next_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    homes.drop(home, homes.flow_name(2), homes.ubl("A-2"))
+    right = LocalStore.begin
+    calls = []
+
+    def once(store: LocalStore, partner: str) -> object:
+        calls.append(partner)
+        if len(calls) == 1:
+            raise OSError(5, "Input/output error")
+        return right(store, partner)
+
+    monkeypatch.setattr(LocalStore, "begin", once)
+    summary = runner.run(home)
+    assert any("Input/output error" in fault for fault in summary.faults)
+    assert dict(summary.flows) == {"IN_INTEGRE": 1}
+    assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
+    assert is_sound(home)
+
+
+def test_a_drop_zone_that_cannot_be_read_is_a_fault_of_that_partner(home: Home) -> None:
+    inbox = home.drop(homes.OTHER).inbox
+    inbox.rmdir()
+    inbox.write_text("a file where a folder should be")
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    summary = runner.run(home)
+    assert len(summary.faults) == 1
+    assert summary.faults[0].startswith(f"drop/{homes.OTHER}: ")
+    assert dict(summary.flows) == {"IN_INTEGRE": 1}
+
+
+def test_deposits_of_a_partner_whose_sheet_is_gone_wait(home: Home) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+
+    def remove(stage: str) -> None:
+        if stage == "receive":
+            return
+        raise AssertionError("nothing may be judged")
+
+    partners = home.partners
+    home_partners = partners()
+    with home.ledger.writing() as db:
+        db.execute(text("DELETE FROM deposit_rights"))
+    from pipeline.running.drain import drain
+    from pipeline.running.receive import receive
+    from pipeline.running.summary import RunSummary
+
+    summary = RunSummary()
+    receive(home, home_partners, summary)
+    home.stage = remove
+    home.new_turn()
+    drain(home, None, {}, summary, lambda _told: None, lambda _done, _total: None)  # type: ignore[arg-type]
+    assert summary.faults == [
+        f"partner {homes.PARTNER} has no sheet; `chorus-edi partners add {homes.PARTNER}` gives it one"
+    ]
+    (flow,) = runner.status(home, homes.flow_name(1))
+    assert isinstance(flow, FlowStatus)
+    assert "has no sheet" in flow.deposit.fault
+
+
+def test_a_home_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(Fault, match="choose another home"):
+        runner.open_home(tmp_path / "file")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "ledger.sqlite").write_text("no database " * 500)
+    with pytest.raises(Fault, match="cannot be opened"):
+        runner.open_home(home)
+    assert list((home / "workers").iterdir()) == []
+
+
+def test_a_watcher_judges_what_comes_until_it_is_stopped(home: Home) -> None:
+    from threading import Event
+
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    stop = Event()
+    heard = []
+
+    def told(one: runner.Told) -> None:
+        heard.append(one.verdict.read.received.name)
+        if len(heard) == 1:
+            homes.drop(home, homes.flow_name(2), homes.ubl("A-2"))
+        else:
+            stop.set()
+
+    summary = runner.run(home, watch=True, on_verdict=told, stop=stop)
+    assert heard == [homes.flow_name(1), homes.flow_name(2)]
+    assert summary.received == 2
+
+
+def test_the_log_is_json_without_names_or_content(
+    tmp_path: Path, reader: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHORUS_EDI_LOG", "json")
+    told = io.StringIO()
+    monkeypatch.setattr(log.sys, "stderr", told)
+    with homes.ready_home(tmp_path / "home", reader=reader) as home:
+        homes.drop(home, homes.flow_name(1), homes.ubl("SECRET-1"))
+        homes.drop(home, homes.flow_name(2), homes.ubl("SECRET-2"))
+        runner.run(home)
+    events = [json.loads(line) for line in told.getvalue().splitlines()]
+    assert {event["event"] for event in events} == {"receive", "judge", "deliver"}
+    assert "SECRET" not in told.getvalue()
+    assert homes.SUPPLIER not in told.getvalue()
+
+
+def test_progress_counts_up_to_what_is_due(home: Home) -> None:
+    for rank in range(1, 61):
+        homes.drop(home, f"bad{rank}", b"")
+    seen: list[tuple[int, int]] = []
+    runner.run(home, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen[0] == (0, 60)
+    assert seen[-1] == (60, 60)
+    assert all(done <= total for done, total in seen)

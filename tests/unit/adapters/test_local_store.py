@@ -1,0 +1,69 @@
+"""The object store in a directory: create-only, whole or not at all, named by content."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.local_store import LocalStore
+
+BYTES = b"the bytes of a flow"
+DIGEST = hashlib.sha256(BYTES).hexdigest()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def test_bytes_are_kept_under_their_digest_and_read_back(store: LocalStore) -> None:
+    assert store.put_new("ABC001", io.BytesIO(BYTES)) == (DIGEST, len(BYTES))
+    assert store.exists("ABC001", DIGEST)
+    assert not store.exists("DEF002", DIGEST)
+    with store.open("ABC001", DIGEST) as kept:
+        assert kept.read() == BYTES
+    assert list(store.list("ABC001")) == [DIGEST]
+    assert list(store.list("DEF002")) == []
+
+
+def test_the_same_bytes_twice_are_one_object_that_is_never_written_over(store: LocalStore) -> None:
+    store.put_new("ABC001", io.BytesIO(BYTES))
+    before = store.path("ABC001", DIGEST).stat()
+    store.put_new("ABC001", io.BytesIO(BYTES))
+    after = store.path("ABC001", DIGEST).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert [p.name for p in (store.root / "ABC001").iterdir()] == [DIGEST]
+
+
+def test_what_is_not_kept_leaves_nothing(store: LocalStore) -> None:
+    new = store.begin("ABC001")
+    new.write(BYTES)
+    new.drop()
+    assert list((store.root / "ABC001").iterdir()) == []
+
+
+def test_a_source_that_fails_leaves_nothing(store: LocalStore) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        store.put_new("ABC001", Broken())
+    assert list((store.root / "ABC001").iterdir()) == []
+
+
+def test_an_altered_object_shows_in_its_digest(store: LocalStore) -> None:
+    store.put_new("ABC001", io.BytesIO(BYTES))
+    assert store.digest("ABC001", DIGEST) == DIGEST
+    store.path("ABC001", DIGEST).write_bytes(b"other")
+    assert store.digest("ABC001", DIGEST) == hashlib.sha256(b"other").hexdigest()
+    assert store.digest("ABC001", "0" * 64) is None
+
+
+@pytest.mark.parametrize(
+    ("partner", "digest"), [("ABC001", "../../etc/passwd"), ("../ABC001", DIGEST), ("ABC001", DIGEST.upper())]
+)
+def test_only_digests_and_partners_make_paths(store: LocalStore, partner: str, digest: str) -> None:
+    with pytest.raises(ValueError, match="named by"):
+        store.path(partner, digest)

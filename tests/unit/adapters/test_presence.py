@@ -1,0 +1,41 @@
+"""Who is at work on this machine: a process that died is known to be dead at once, however it died."""
+
+import os
+import signal
+from pathlib import Path
+
+from pipeline.adapters.presence import Presence
+
+
+def test_a_worker_lives_until_it_leaves(tmp_path: Path) -> None:
+    mine, other = Presence(tmp_path), Presence(tmp_path)
+    assert not mine.is_dead(other.token)
+    assert not mine.is_dead("of another machine")
+    other.leave()
+    assert not mine.is_dead(other.token)  # it left in order: it has no lot any more, and no file
+    assert not other.spool.exists()
+    mine.leave()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_worker_is_dead_and_what_it_spooled_is_cleared(tmp_path: Path) -> None:
+    incoming, outgoing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        worker = Presence(tmp_path)
+        (worker.spool / "1.pivot").write_bytes(b"x")
+        os.write(outgoing, worker.token.encode())
+        signal.pause()
+    token = os.read(incoming, 64).decode()
+    mine = Presence(tmp_path)
+    assert not mine.is_dead(token)
+    mine.clear_the_dead(frozenset())
+    assert (tmp_path / token / "1.pivot").exists()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert mine.is_dead(token)
+    mine.clear_the_dead(frozenset({token}))
+    assert not (tmp_path / token).exists()
+    assert mine.is_dead(token)  # a lot still names it
+    mine.clear_the_dead(frozenset())
+    assert [p.name for p in tmp_path.glob("*.lock")] == [f"{mine.token}.lock"]

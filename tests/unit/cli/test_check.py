@@ -1,0 +1,200 @@
+"""`check`: its options, its texts, its exit codes."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from cli_samples import ARCHIVE, NOT_XML, REFUSED, SIMPLE, STATE
+
+from fixtures.case import flow_name
+from fixtures.make import ROOT
+from pipeline.cli import check
+from pipeline.cli.boundary import USAGE
+
+DIRECTORY = ("--directory", ROOT / "directory")
+EN16931 = f"FSO1100A/{flow_name('FSO1100A', 'EN16931')}"
+FACTURX = f"FSO1117A/{flow_name('FSO1117A', 'EN16931')}"
+WRONG_LEVEL = f"refused/xml-011/{flow_name('FSO1117A', 'XML-011')}"
+UNKNOWN_RECIPIENT = f"refused/rtg-001/{flow_name('FSO1100A', 'RTG-001')}"
+PDF_WITHOUT_XML = f"refused/pdf-003/{flow_name('FSO1117A', 'PDF-003')}"
+
+
+def rules(verdict: dict) -> dict[str, str]:
+    """Rule -> severity, of a whole verdict."""
+    found = [*verdict["findings"], *(f for invoice in verdict["invoices"] for f in invoice["findings"])]
+    return {f["rule"]: f["severity"] for f in found}
+
+
+def test_a_good_flow_is_one_line_and_0(cli):
+    said = cli("check", ROOT / EN16931, *DIRECTORY)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"✔ {ROOT / EN16931}  FSO1100A  IN_INTEGRE  (1 intégrée)")
+
+
+def test_a_refusal_names_rule_place_value_and_remedy_and_is_1(cli):
+    said = cli("check", ROOT / REFUSED)
+    assert said.code == 1
+    text = " ".join(said.out.split())
+    for words in ("✘", "facture FX-GEN-002-VINGT-ET-1 : refusée", "erreur GEN-002 BT-1, ligne", "→"):
+        assert words in text
+
+
+def test_in_english_everything_is_in_english(cli):
+    said = cli("check", ROOT / REFUSED, ROOT / SIMPLE, "--lang", "en")
+    assert "invoice FX-GEN-002-VINGT-ET-1 : refused" in said.out
+    assert "2 files: 1 good, 1 with a refusal" in said.out
+    assert "ligne" not in said.out
+
+
+def test_several_files_end_with_a_count(cli):
+    said = cli("check", ROOT / REFUSED, ROOT / SIMPLE)
+    assert said.out.endswith("2 fichiers : 1 bon, 1 avec un refus\n")
+    assert cli("check", ROOT / EN16931, ROOT / SIMPLE).out.endswith("2 fichiers : 2 bons, 0 avec un refus\n")
+
+
+def test_json_is_one_object_per_file_with_the_profile(cli):
+    told = cli("check", "--format", "json", ROOT / SIMPLE, ROOT / REFUSED).objects
+    assert [v["state"] for v in told] == ["IN_INTEGRE", "IN_REJETE"]
+    assert {v["profile"] for v in told} == {"legacy-edi"}
+    assert {v["directory"] for v in told} == {None}
+
+
+def test_a_folder_is_walked_for_what_looks_like_a_flow_or_an_invoice(cli, tmp_path):
+    (tmp_path / "deep").mkdir()
+    shutil.copy(ROOT / SIMPLE, tmp_path / "deep" / "facture.XML")
+    shutil.copy(ROOT / ARCHIVE, tmp_path / "lot.tar.gz")
+    shutil.copy(ROOT / SIMPLE, tmp_path)
+    shutil.copy(ROOT / FACTURX, tmp_path / "facture.pdf")
+    (tmp_path / "notes.txt").write_text("rien", encoding="utf-8")
+    told = cli("check", "--format", "json", tmp_path).objects
+    names = [Path(v["file"]).name for v in told]
+    assert names == [Path(SIMPLE).name, "facture.XML", "facture.pdf", "lot.tar.gz"]
+
+
+def test_a_file_named_is_judged_whatever_it_is_called(cli, tmp_path):
+    copied = tmp_path / "notes.txt"
+    shutil.copy(ROOT / SIMPLE, copied)
+    (told,) = cli("check", "--format", "json", copied).objects
+    assert (told["state"], told["flow"]) == ("IN_INTEGRE", "FSO1100A")
+
+
+def test_a_folder_with_nothing_in_it_is_a_slip(cli, tmp_path):
+    said = cli("check", tmp_path)
+    assert said.code == USAGE
+    assert "aucun fichier" in said.err
+
+
+def test_routing_is_judged_with_a_directory_only(cli):
+    (without,) = cli("check", "--format", "json", ROOT / UNKNOWN_RECIPIENT).objects
+    assert (without["state"], without["directory"]) == ("IN_INTEGRE", None)
+    assert "RTG-*" in without["not_judged"]
+    (told,) = cli("check", "--format", "json", ROOT / UNKNOWN_RECIPIENT, *DIRECTORY).objects
+    assert rules(told)["RTG-001"] == "error"
+    assert "RTG-*" not in told["not_judged"]
+    assert "CMT-*" in told["not_judged"]
+    assert told["directory"]["snapshot"] == "directory"
+
+
+def test_a_directory_that_cannot_be_read_is_one_sentence(cli, tmp_path):
+    wrong = tmp_path / "annuaire.csv"
+    wrong.write_text("colonne;autre\n1;2\n", encoding="utf-8")
+    said = cli("check", ROOT / SIMPLE, "--directory", wrong)
+    assert (said.code, said.out) == (USAGE, "")
+    assert said.err.count("\n") == 1
+
+
+def test_an_interface_code_may_be_asked_for(cli, tmp_path):
+    copied = tmp_path / "facture.xml"
+    shutil.copy(ROOT / SIMPLE, copied)
+    (told,) = cli("check", "--format", "json", copied, "--interface", "FSO1130A").objects
+    assert told["flow"] == "FSO1130A"
+    assert rules(told)["WRK-001"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--interface", "FSO1104A", "code inconnu ou non ouvert"),
+        ("--interface", "FSO9999A", "chorus-edi flows"),
+        ("--profile", "peppol", "legacy-edi ou ctc-b2g"),
+        ("--with", "xrechnung", "attendu br-fr"),
+        ("--policy", "facturx", "NOM=NIVEAU"),
+        ("--policy", "facturx=maybe", "error, warning, off"),
+        ("--policy", "xsd=off", "facturx, en16931, pdfa, br-fr"),
+    ],
+)
+def test_an_option_with_a_wrong_value_is_one_sentence(cli, option, value, words):
+    said = cli("check", ROOT / SIMPLE, option, value)
+    assert (said.code, said.out) == (USAGE, "")
+    assert words in said.err
+    assert value in said.err
+
+
+def test_a_policy_loosens_the_rules_of_a_level(cli):
+    (strict,) = cli("check", "--format", "json", ROOT / WRONG_LEVEL).objects
+    assert (strict["state"], rules(strict)["XML-011"]) == ("IN_REJETE", "error")
+    (loose,) = cli("check", "--format", "json", ROOT / WRONG_LEVEL, "--policy", "facturx=warning").objects
+    assert (loose["state"], rules(loose)["XML-011"]) == ("IN_INTEGRE", "warning")
+    (off,) = cli("check", "--format", "json", ROOT / WRONG_LEVEL, "--policy", "facturx=off").objects
+    assert (off["state"], off["packs"]) == ("IN_INTEGRE", [])
+    assert "XML-011" not in rules(off)
+
+
+def test_the_french_rules_are_shown_when_asked_for_and_refuse_nothing(cli):
+    (told,) = cli("check", "--format", "json", ROOT / EN16931, "--with", "br-fr").objects
+    assert told["state"] == "IN_INTEGRE"
+    assert [pack["name"] for pack in told["packs"]] == ["br-fr-ubl", "en16931-ubl"]
+    shown = [f for f in told["invoices"][0]["findings"] if f["pack"] == "br-fr-ubl"]
+    assert shown
+    assert {f["severity"] for f in shown} == {"info"}
+    assert all(f["rule"].startswith("BR-FR") for f in shown)
+    text = cli("check", ROOT / EN16931, "--with", "br-fr", "--infos").out
+    assert "BR-FR" in text
+    assert "BR-FR" not in cli("check", ROOT / EN16931, "--infos").out
+
+
+def test_the_reform_holds_a_document_to_other_rules(cli):
+    (told,) = cli("check", "--format", "json", ROOT / SIMPLE, "--profile", "ctc-b2g").objects
+    assert told["profile"] == "ctc-b2g"
+    assert told["state"] == "IN_REJETE"
+    assert {pack["name"] for pack in told["packs"]} == {"br-fr-ubl", "en16931-ubl"}
+
+
+def test_informations_are_shown_on_demand(cli):
+    assert "IDN-003" not in cli("check", ROOT / SIMPLE).out
+    assert "IDN-003" in cli("check", ROOT / SIMPLE, "--infos").out
+
+
+def test_a_number_that_comes_twice_in_the_files_given_is_a_double(cli, tmp_path):
+    again = tmp_path / "encore.xml"
+    shutil.copy(ROOT / SIMPLE, again)
+    first, second = cli("check", "--format", "json", ROOT / SIMPLE, again).objects
+    assert (first["state"], second["state"]) == ("IN_INTEGRE", "IN_REJETE")
+    assert rules(second)["DUP-002"] == "error"
+
+
+def test_what_only_a_platform_can_tell_is_named(cli):
+    (told,) = cli("check", "--format", "json", ROOT / STATE, *DIRECTORY).objects
+    assert told["not_judged"] == [
+        "FLW-005", "FLW-006", "FLW-007", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003", "CRN-004", "CMT-*",
+    ]  # fmt: skip
+    assert not {"PTY-020", "CMT-001", "CMT-005", "CMT-008"} & set(rules(told))
+
+
+def test_findings_on_files_name_their_file(cli):
+    assert " ".join(cli("check", ROOT / PDF_WITHOUT_XML).out.split()).count(Path(PDF_WITHOUT_XML).name) > 1
+    assert "FLW-014" in cli("check", ROOT / NOT_XML).out
+
+
+def test_on_a_terminal_many_files_get_a_progress_bar(monkeypatch, capsys):
+    files = [Path(str(n)) for n in range(25)]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert list(check._with_progress(files)) == files
+    assert list(check._with_progress(files[:3])) == files[:3]
+
+
+def test_nothing_is_written(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli("check", ROOT / ARCHIVE, *DIRECTORY)
+    assert list(tmp_path.iterdir()) == []
