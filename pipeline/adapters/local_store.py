@@ -50,8 +50,9 @@ class NewObject:
 class LocalStore:
     """Fulfils `ports.ObjectStore`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, writer: str = "one") -> None:
+        """`writer` names the process in the temporary names: what a dead one left can be told apart."""
+        self.root, self.writer = root, writer
 
     def put_new(self, partner: str, source: BinaryIO) -> tuple[str, int]:
         """Store all of `source` unless it is there already; returns (SHA-256, size in bytes)."""
@@ -68,7 +69,7 @@ class LocalStore:
         """A new object of unknown digest: write it, then `keep` it, then `drop` what is left of it in any case."""
         folder = self._folder(partner)
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        descriptor, name = tempfile.mkstemp(prefix=f".new-{self.writer}-", dir=folder)
         return NewObject(os.fdopen(descriptor, "wb", buffering=COPY_BYTES), Path(name))
 
     def keep(self, written: Iterable[tuple[str, NewObject]]) -> None:
@@ -82,6 +83,11 @@ class LocalStore:
             one.path.unlink()
         for partner in sorted({partner for partner, _ in new}):
             flush_folder(self._folder(partner))
+
+    def clear(self, writer: str) -> None:
+        """Remove what a dead process began and did not keep."""
+        for left in self.root.glob(f"*/.new-{writer}-*"):
+            left.unlink(missing_ok=True)
 
     def open(self, partner: str, sha256: str) -> BufferedReader:
         return self.path(partner, sha256).open("rb")

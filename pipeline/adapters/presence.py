@@ -37,14 +37,17 @@ class Presence:
             os.close(descriptor)
         return True
 
-    def clear_the_dead(self, still_named: frozenset[str]) -> None:
-        """Remove what dead workers spooled, and the lock files of those that no lot names any more."""
+    def clear_the_dead(self, still_named: frozenset[str]) -> list[str]:
+        """Remove what dead workers spooled, and the locks of those that no lot names any more; tells which died."""
+        dead = []
         for lock in self.root.glob("*.lock"):
             token = lock.stem
             if token != self.token and self.is_dead(token):
+                dead.append(token)
                 shutil.rmtree(self.root / token, ignore_errors=True)
                 if token not in still_named:
                     lock.unlink(missing_ok=True)
+        return dead
 
     def leave(self) -> None:
         shutil.rmtree(self.spool, ignore_errors=True)

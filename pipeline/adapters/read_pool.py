@@ -171,9 +171,8 @@ class _Reader:
             raise Fault("no reader runs: `python -m pipeline.workers.read_worker` says why; mend it and run again")
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        environment = (
-            os.environ | {"PYTHONSAFEPATH": "1"} | self._environment
-        )  # no module of ours from the folder we happen to stand in
+        # no module is to come from the folder we happen to stand in
+        environment = {**os.environ, "PYTHONSAFEPATH": "1", **self._environment}
         try:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", process_group=0

@@ -39,7 +39,8 @@ def run(
 
     def told(one: "Told") -> None:
         if format is Format.JSON:
-            typer.echo(json.dumps(as_json(one.verdict, one.verdict.read.received.name, lang.value), ensure_ascii=False))
+            name, profile = one.verdict.read.received.name, place.terms_of[one.partner].profile
+            typer.echo(json.dumps(as_json(one.verdict, name, lang.value, profile=profile), ensure_ascii=False))
         elif watch or not sys.stderr.isatty():
             typer.echo(summary(one.verdict, lang.value))
 

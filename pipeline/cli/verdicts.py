@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import typer
 
-from pipeline.cli.layout import paragraph, shown, width
+from pipeline.cli.layout import paragraph, shown
 from pipeline.cli.options import Lang
 from pipeline.codes import Severity
 from pipeline.model import Finding, FlowState, InvoiceOutcome, Verdict
@@ -83,7 +83,3 @@ def _finding(finding: Finding, lang: Lang, *, with_member: bool) -> Iterator[str
     remedy = message.remedy(finding, lang.value)
     if finding.severity is not Severity.INFO and remedy:
         yield paragraph("", "→ " + shown(remedy), indent=4)
-
-
-def rule_line() -> str:
-    return "─" * width()

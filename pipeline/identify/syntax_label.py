@@ -1,4 +1,4 @@
-"""The label of a syntax, as a portal or an API offers it for a deposit. A dropped file carries none: it is named by its flow."""
+"""The label of a syntax, as a portal or an API offers it for a deposit. A dropped file carries none."""
 
 from pipeline import codes
 from pipeline.model import Finding, finding

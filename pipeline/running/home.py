@@ -89,10 +89,20 @@ class Home:
 
 
 def open_home(
-    path: Path, settings: Settings | None = None, *, clock: Clock | None = None, reader: tuple[str, ...] = WORKER
+    path: Path,
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    reader: tuple[str, ...] = WORKER,
+    create: bool = True,
 ) -> Home:
-    """Open a home, or make one: folders, ledger, migration. What cannot be read or written is a fault."""
+    """Open a home, or make one: folders, ledger, migration. What cannot be read or written is a fault.
+
+    Without `create` only a home that is there is opened: a slip of the keyboard must not make an empty one.
+    """
     path = path.resolve()
+    if not create and not path.is_dir():
+        raise Fault(f"{path}: there is no home here; choose another one with --home")
     try:
         path.mkdir(parents=True, exist_ok=True)
         settings = settings or settings_module.load(path)
@@ -110,5 +120,5 @@ def open_home(
         presence.leave()
         ledger.close()
         raise
-    store = LocalStore(path / roots.store)
+    store = LocalStore(path / roots.store, presence.token)
     return Home(path, settings, ledger, store, presence, clock or SystemClock(), reader, log=opened_log())

@@ -2,12 +2,10 @@
 
 Asked over standard input, answers over standard output, in frames: four bytes of length, big-endian, then JSON. A
 request names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or the text of a
-fault. The bytes of an issuer are parsed nowhere else. It ends when its input ends. Its arguments are the digests of
-official artefacts that the settings accept besides the listed ones.
+fault. The bytes of an issuer are parsed nowhere else. It ends when its input ends.
 """
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,10 +13,10 @@ from typing import BinaryIO, cast
 from pydantic import BaseModel, TypeAdapter
 
 from pipeline import judge
-from pipeline.adapters.artefacts import Artefacts, InstalledSchemas
+from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
 from pipeline.adapters.saxon_pool import SaxonEngine
 from pipeline.model import Read, Received
-from pipeline.ports import Fault, Tools
+from pipeline.ports import Fault, RuleEngine, Schemas, Tools
 from pipeline.terms import Terms
 from pipeline.validators.pdf_objects import limit_qpdf
 
@@ -45,18 +43,22 @@ _REQUEST = TypeAdapter(Request)
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Serve standard input until it ends."""
     incoming, outgoing = _private_pipes()
     limit_qpdf()  # process-wide, before any document
-    artefacts = Artefacts(accepted=sys.argv[1:])
-    schemas = InstalledSchemas(artefacts)
+    artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
     with SaxonEngine(artefacts) as rules:
-        while frame := read_frame(incoming):
-            request = _REQUEST.validate_json(frame)
-            write_frame(outgoing, _answer(request, schemas, rules).model_dump_json().encode())
+        serve(incoming, outgoing, InstalledSchemas(artefacts), rules)
 
 
-def _answer(request: Request, schemas: InstalledSchemas, rules: SaxonEngine) -> Answer:
+def serve(incoming: BinaryIO, outgoing: BinaryIO, schemas: Schemas, rules: RuleEngine) -> None:
+    """Answer request after request."""
+    while frame := read_frame(incoming):
+        request = _REQUEST.validate_json(frame)
+        write_frame(outgoing, _answer(request, schemas, rules).model_dump_json().encode())
+
+
+def _answer(request: Request, schemas: Schemas, rules: RuleEngine) -> Answer:
     tools = Tools(schemas, rules, request.terms)
     try:
         with (

@@ -71,8 +71,7 @@ class Dropped:
     def parse(cls, text: str) -> "Dropped":
         told = json.loads(text)
         earned = {
-            one["path"]: Earned(**{**one, "found": tuple(map(tuple, one["found"]))})
-            for one in told.pop("earned")
+            one["path"]: Earned(**{**one, "found": tuple(map(tuple, one["found"]))}) for one in told.pop("earned")
         }
         return cls(earned, **told)
 

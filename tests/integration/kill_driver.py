@@ -25,7 +25,7 @@ from pipeline.workers import read_worker
 
 HERE = Path(__file__).parent
 WORK = {"lot_flows_max": 40, "unit_documents": 8}
-DELAY_S = {"receive": 0.1, "judge": 0.04, "commit": 0.02, "deliver": 0.008, "report": 0.012}
+DELAY_S = {"receive": 0.1, "judge": 0.04, "commit": 0.03, "deliver": 0.03, "report": 0.04}
 
 
 def serve_readers(path: str) -> None:
@@ -49,9 +49,7 @@ def serve_readers(path: str) -> None:
 def answer_one(link: socket.socket, schemas: read_worker.InstalledSchemas) -> None:
     """What `read_worker.main` does, over a socket."""
     with link.makefile("rb") as incoming, link.makefile("wb") as outgoing, read_worker.SaxonEngine() as rules:
-        while frame := read_worker.read_frame(incoming):
-            request = read_worker._REQUEST.validate_json(frame)
-            read_worker.write_frame(outgoing, read_worker._answer(request, schemas, rules).model_dump_json().encode())
+        read_worker.serve(incoming, outgoing, schemas, rules)
 
 
 def run_once(home: Path, reader: tuple[str, ...], stages: int) -> None:
@@ -110,10 +108,25 @@ def name_of(step: bytes) -> str:
     return {255: "done", 254: "faults"}.get(step[0]) or STAGES[step[0]]
 
 
+def fetch(home: Path) -> list[str]:
+    """Be the partners: take every file that has its name, and tell those that were taken before."""
+    twice = []
+    for folder in [*home.glob("drop/*/out"), *home.glob("recipients/*/out")]:
+        fetched = home / "fetched" / folder.relative_to(home)
+        fetched.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir():
+            if not file.name.startswith("."):
+                if (fetched / file.name).exists():
+                    twice.append(file.name)
+                file.rename(fetched / file.name)
+    return twice
+
+
 def campaign(home: Path, kills: int, seed: int) -> dict[str, object]:
     chance = random.Random(seed)
     died: Counter[str] = Counter()
     runs, ending = 0, "died"
+    twice: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "readers")
         server = os.fork()
@@ -128,13 +141,16 @@ def campaign(home: Path, kills: int, seed: int) -> dict[str, object]:
                 ending, killed = disturbed(home, reader, target, chance)
                 runs += 1
                 died[ending] += killed
+                if chance.random() < 0.5:
+                    twice += fetch(home)
                 if ending == "died":
                     break
             ending, _ = disturbed(home, reader, "never", chance)
+            twice += fetch(home)
         finally:
             os.kill(server, signal.SIGKILL)
             os.waitpid(server, 0)
-    return {"kills": {stage: died[stage] for stage in STAGES}, "runs": runs, "ending": ending}
+    return {"kills": {stage: died[stage] for stage in STAGES}, "runs": runs, "ending": ending, "twice": twice}
 
 
 if __name__ == "__main__" and sys.argv[1] == "--serve":

@@ -11,7 +11,9 @@ import pytest
 from fixtures.make import ROOT
 from pipeline import flows, runner
 from pipeline.cli import demo
-from pipeline.cli.boundary import USAGE, run
+from pipeline.cli.boundary import FAULT, REFUSED, USAGE, run
+from pipeline.reconcile import Line
+from pipeline.running.summary import RunSummary
 
 CHANGED = "FSO1100A/FSO1100A_XXX999_XXX9991100EN1693100000001"
 Verdicts = dict[str, tuple[str, frozenset[str]]]
@@ -108,9 +110,29 @@ def test_without_the_samples_it_says_what_to_do(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(demo, "find_spec", lambda _name: _Spec(tmp_path))
     assert run(["demo", "--home", str(tmp_path / "home")]) == USAGE
     assert "make fixtures" in capsys.readouterr().err
+    monkeypatch.setattr(demo, "find_spec", lambda _name: None)
+    assert run(["demo", "--home", str(tmp_path / "home")]) == FAULT  # a bug, told as one
+    assert "erreur interne" in capsys.readouterr().err
+    monkeypatch.setattr(demo, "find_spec", lambda _name: _Spec(tmp_path))
     (tmp_path / "_data" / "fixtures").mkdir(parents=True)
     (tmp_path / "_data" / "fixtures" / "index.tsv").touch()
     assert demo.sample_folder() == tmp_path / "_data" / "fixtures"
+
+
+@pytest.mark.parametrize(
+    ("faults", "is_redone", "is_broken", "code"),
+    [(["the store is full"], False, False, FAULT), ([], True, False, REFUSED), ([], False, True, REFUSED)],
+    ids=["a fault", "a second run that does something", "a broken invariant"],
+)
+def test_a_demo_that_goes_wrong_says_so(monkeypatch, tmp_path, capsys, faults, is_redone, is_broken, code):
+    runs = iter([RunSummary(faults=faults), RunSummary(received=int(is_redone))])
+    monkeypatch.setattr(runner, "run", lambda *_, **__: next(runs))
+    monkeypatch.setattr(runner, "verify", lambda _home: (Line("deposits", not is_broken, "as told"),))
+    assert run(["demo", "--home", str(tmp_path / "home")]) == code
+    said = capsys.readouterr()
+    assert ("✘ deposits" in said.out) is is_broken
+    assert ("quelque chose a été refait" in said.out) is is_redone
+    assert [fault for fault in faults if fault not in said.err] == []
 
 
 class _Spec:

@@ -38,8 +38,8 @@ def driven(path: Path, kills: int) -> dict[str, object]:
 
 
 def folders(path: Path) -> dict[str, bytes]:
-    """Every file of every folder that others see, and of `work/`."""
-    roots = [path / "drop", path / "recipients"]
+    """Every file that partners fetched, and of the folders that they see, `work/` included."""
+    roots = [path / "drop", path / "recipients", path / "fetched"]
     return {
         str(p.relative_to(path)): p.read_bytes()
         for root in roots
@@ -55,6 +55,7 @@ def test_a_shell_killed_fifty_times_ends_like_one_that_nobody_disturbed(tmp_path
     print(json.dumps(killed))
     assert quiet["ending"] == killed["ending"] == "done"
     assert sum(killed["kills"].values()) >= KILLS
+    assert killed["twice"] == []
     assert min(killed["kills"].values()) >= 5, killed["kills"]
 
     expected, found = folders(calm), folders(rough)
@@ -62,6 +63,7 @@ def test_a_shell_killed_fifty_times_ends_like_one_that_nobody_disturbed(tmp_path
     assert [name for name in expected if found[name] != expected[name]] == []
     assert len(expected) >= FLOWS * 2
 
+    assert not list((rough / "store").rglob(".new-*"))
     with homes.open_home(calm) as one, homes.open_home(rough) as other:
         assert canonical(other.ledger) == canonical(one.ledger)
         assert [line for line in runner.verify(other) if not line.ok] == []

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import homes
 import pytest
@@ -14,7 +15,9 @@ from pipeline.adapters.ledger.queries import FlowStatus, InvoiceStatus
 from pipeline.model import DepositRight
 from pipeline.ports import Fault
 from pipeline.running.home import Home
+from pipeline.running.status import overview
 from pipeline.running.summary import RunSummary, Told
+from pipeline.terms import WorkLimits
 
 
 @pytest.fixture
@@ -408,3 +411,59 @@ def test_rights_and_receivers_of_a_partner_are_shown_as_they_were_given(home: Ho
     with pytest.raises(Fault, match="application code"):
         runner.add_partner(home, runner.Partner("../x"))
     assert runner.show_partner(home, "NOBODY") is None
+
+
+def test_a_credit_note_names_an_invoice_that_the_ledger_knows(home: Home) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("C-1"))
+    runner.run(home)
+    reference = b"<cac:BillingReference><cac:InvoiceDocumentReference><cbc:ID>%b</cbc:ID></cac:InvoiceDocumentReference></cac:BillingReference><cac:AccountingSupplierParty>"
+    for rank, origin in ((2, b"C-1"), (3, b"C-404")):
+        note = homes.ubl(f"C-{rank}", type_code="381").replace(b"<cac:AccountingSupplierParty>", reference % origin)
+        homes.drop(home, homes.flow_name(rank), note)
+    _, heard = told(home)
+    assert "CRN-004" not in rules(heard[homes.flow_name(2)])
+    assert "CRN-004" in rules(heard[homes.flow_name(3)])
+
+
+def test_an_invoice_that_resembles_an_earlier_one_is_named_even_inside_one_unit(home: Home) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("L-1", issued="2025-11-18"), age_s=90)
+    homes.drop(home, homes.flow_name(2), homes.ubl("L-1"))
+    _, heard = told(home)
+    assert "DUP-003" not in rules(heard[homes.flow_name(1)])
+    assert "DUP-003" in rules(heard[homes.flow_name(2)])
+
+
+def test_the_overview_counts_everything_and_names_what_is_stuck(home: Home) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    homes.drop(home, homes.flow_name(2), homes.ubl("A-2", recipient=homes.NEEDS_BOTH))
+    (home.drop(homes.PARTNER).inbox / "folder").mkdir()
+    os.utime(home.drop(homes.PARTNER).inbox / "folder", ns=(homes.LONG_AGO_NS, homes.LONG_AGO_NS))
+    runner.run(home)
+    told_of = overview(home)
+    assert told_of.deposits == {"IN_INTEGRE": 1, "IN_REJETE": 1, "quarantined": 1}
+    assert told_of.invoices == {"integrated": 1, "refused": 1}
+    assert (told_of.unsent, told_of.pending) == (0, 0)
+    assert told_of.faults == ((homes.PARTNER, "folder", "a folder, no plain file"),)
+
+
+def test_two_processes_share_a_home_and_nothing_is_done_twice(home: Home, reader: tuple[str, ...]) -> None:
+    for rank in range(1, 41):
+        homes.drop(home, homes.flow_name(rank), homes.ubl(f"S-{rank}"), homes.PARTNER if rank % 2 else homes.OTHER)
+    for rank in range(1, 41):
+        homes.drop(home, homes.flow_name(100 + rank), homes.ubl(f"T-{rank}"))
+    settings = home.settings.model_copy(update={"work": WorkLimits(lot_flows_max=5, unit_documents=3)})
+    with (
+        homes.open_home(home.path, settings=settings, reader=reader) as one,
+        homes.open_home(home.path, settings=settings, reader=reader) as two,
+    ):
+        done: list[RunSummary] = []
+        threads = [Thread(target=lambda h=h: done.append(runner.run(h))) for h in (one, two)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [summary.faults for summary in done] == [[], []]
+    assert sum(summary.received for summary in done) == 80
+    assert sum(sum(summary.flows.values()) for summary in done) == 80
+    assert sum(summary.sent["CSO"] for summary in done) == 80
+    assert is_sound(home)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,18 @@ import pytest
 from sqlalchemy import text
 
 from pipeline import judge, runner
+from pipeline.adapters.ledger import LostLease, claims, outbox
 from pipeline.adapters.ledger.queries import FlowStatus
+from pipeline.adapters.local_drop import LocalDrop
 from pipeline.adapters.local_store import LocalStore
 from pipeline.ports import Fault
 from pipeline.running import log
 from pipeline.running.home import Home
+from pipeline.running.lease import Lease
+from pipeline.running.receive import receive
+from pipeline.running.summary import RunSummary
+from pipeline.settings import load
+from pipeline.terms import WorkLimits
 
 
 @pytest.fixture
@@ -136,8 +144,6 @@ def test_deposits_of_a_partner_whose_sheet_is_gone_wait(home: Home) -> None:
     with home.ledger.writing() as db:
         db.execute(text("DELETE FROM deposit_rights"))
     from pipeline.running.drain import drain
-    from pipeline.running.receive import receive
-    from pipeline.running.summary import RunSummary
 
     summary = RunSummary()
     receive(home, home_partners, summary)
@@ -156,6 +162,8 @@ def test_a_home_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(Fault, match="choose another home"):
         runner.open_home(tmp_path / "file")
+    with pytest.raises(Fault, match="no home here"):
+        runner.open_home(tmp_path / "nowhere", create=False)
     home = tmp_path / "home"
     home.mkdir()
     (home / "ledger.sqlite").write_text("no database " * 500)
@@ -207,3 +215,106 @@ def test_progress_counts_up_to_what_is_due(home: Home) -> None:
     assert seen[0] == (0, 60)
     assert seen[-1] == (60, 60)
     assert all(done <= total for done, total in seen)
+
+
+class Crash(BaseException):
+    """The process is gone: nothing after this point runs."""
+
+
+@pytest.mark.parametrize(("before", "after"), [("ready", "uploaded"), ("uploaded", "sent")])
+@pytest.mark.parametrize("is_fetched", [True, False])
+def test_an_answer_whose_sending_was_cut_short_is_delivered_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch, before: str, after: str, is_fetched: bool
+) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    right = outbox.advance
+
+    def cut(db: object, files: object, was: str, becomes: str) -> None:
+        if (was, becomes) == (before, after):
+            raise Crash
+        right(db, files, was, becomes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outbox, "advance", cut)
+    with pytest.raises(Crash):
+        runner.run(home)
+    monkeypatch.setattr(outbox, "advance", right)
+    folder = home.path / "recipients" / "PORTAL" / "out"
+    fetched = []
+    if is_fetched:
+        for file in folder.iterdir():
+            if not file.name.startswith("."):
+                fetched.append(file.name)
+                file.unlink()
+    assert len(fetched) == (is_fetched and after == "sent")
+    summary = runner.run(home)
+    assert not summary.faults
+    assert len(fetched) + len(list(folder.iterdir())) == 1
+    assert len(homes.out(home)) == 2
+    assert runner.run(home).is_idle
+    assert is_sound(home)
+
+
+def test_a_lease_is_renewed_beside_the_work_and_known_to_be_lost(home: Home) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    receive(home, home.partners(), RunSummary())
+    home.new_turn()
+    home.settings = home.settings.model_copy(update={"work": WorkLimits(lease_renew_s=0)})
+    lot = home.ledger.write(lambda db: claims.claim(db, home.presence.token, home.turn, 0, home.settings.work))
+    assert lot is not None
+
+    def lease_until() -> int:
+        with home.ledger.reading() as db:
+            return int(db.execute(text("SELECT lease_until FROM lots")).scalar_one())
+
+    before = lease_until()
+    with Lease(home, lot) as lease:
+        for _ in range(200):
+            if lease_until() > before:
+                break
+            time.sleep(0.01)
+        assert lease_until() > before
+        with home.ledger.writing() as db:
+            db.execute(text("UPDATE lots SET attempt = 2, claimed_by = 'another'"))
+        for _ in range(200):
+            if lease.is_lost:
+                break
+            time.sleep(0.01)
+        assert lease.is_lost
+        with pytest.raises(LostLease):
+            lease.write(lambda _db: None)
+    with home.ledger.reading() as db:
+        assert claims.workers(db) == {"another"}  # what we lost is not ours to close
+
+
+def test_a_file_whose_row_was_committed_and_that_was_not_deleted_is_deleted_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
+    right = LocalDrop.delete
+
+    def cut(_drop: LocalDrop, _claimed: object) -> None:
+        raise Crash
+
+    monkeypatch.setattr(LocalDrop, "delete", cut)
+    with pytest.raises(Crash):
+        runner.run(home)
+    monkeypatch.setattr(LocalDrop, "delete", right)
+    assert len(home.drop(homes.PARTNER).in_work()) == 1
+    summary = runner.run(home)
+    assert (summary.received, dict(summary.flows)) == (0, {"IN_INTEGRE": 1})
+    assert home.drop(homes.PARTNER).in_work() == []
+    assert is_sound(home)
+
+
+def test_doubles_of_content_may_only_warn(tmp_path: Path, reader: tuple[str, ...]) -> None:
+    settings = load(tmp_path, ours="CPP001", readers=1, switches={"duplicate_content": "warn"})
+    with homes.ready_home(tmp_path / "home", reader=reader) as home:
+        home.settings = settings
+        homes.drop(home, homes.flow_name(1), homes.archive([("a.xml", homes.ubl("A-1")), ("b.xml", b"<x/>")]))
+        homes.drop(home, homes.flow_name(2), homes.archive([("a.xml", homes.ubl("A-1")), ("b.xml", b"<x/>")]))
+        heard: list[runner.Told] = []
+        runner.run(home, on_verdict=heard.append)
+        double = next(f for f in heard[1].verdict.findings if f.rule == "FLW-007")
+        assert (double.severity.value, double.facts["first_name"]) == ("warning", homes.flow_name(1))
+        assert [i.outcome.value for i in heard[1].verdict.invoices] == ["refused"]  # its number is taken
+        assert is_sound(home)

@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.engine import LostLease
-from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Lot, chunks, deposit
+from pipeline.adapters.ledger.rows import Deposit, Lot, chunks, deposit
 from pipeline.terms import WorkLimits
 
 JUDGE, DELIVER, DAILY = "judge", "deliver", "daily"
@@ -104,7 +104,7 @@ def guard(db: Connection, lot: Lot, now_ms: int, limits: WorkLimits) -> None:
 def members(db: Connection, lot: Lot) -> list[Deposit]:
     """What is still to do in a lot, oldest first."""
     d = t.deposits
-    where = (d.c.lot_id == lot.id) & or_(d.c.state == RECEIVED, d.c.again == 1)
+    where = (d.c.lot_id == lot.id) & t.DUE
     return [deposit(row) for row in db.execute(select(d).where(where).order_by(d.c.id))]
 
 
@@ -121,7 +121,7 @@ def give_back(db: Connection, lot: Lot, faults: dict[int, str], turn: str, *, qu
 def finish(db: Connection, lot: Lot) -> None:
     """Close a lot: what it still holds unjudged is due again."""
     d = t.deposits
-    db.execute(update(d).where(d.c.lot_id == lot.id, or_(d.c.state == RECEIVED, d.c.again == 1)).values(lot_id=None))
+    db.execute(update(d).where(d.c.lot_id == lot.id, t.DUE).values(lot_id=None))
     db.execute(update(t.lots).where(t.lots.c.id == lot.id, t.lots.c.attempt == lot.attempt).values(state=DONE))
 
 
@@ -133,13 +133,13 @@ def workers(db: Connection) -> frozenset[str]:
 def count_due(db: Connection, turn: str) -> int:
     """Deposits that are due, or in a lot and not judged yet."""
     d = t.deposits
-    where = and_(or_(d.c.state == RECEIVED, d.c.again == 1), d.c.faulted_by != turn)
+    where = and_(t.DUE, d.c.faulted_by != turn)
     return int(db.execute(select(func.count()).select_from(d).where(where)).scalar_one())
 
 
 def _due(turn: str) -> ColumnElement[bool]:
     d = t.deposits
-    return and_(d.c.lot_id.is_(None), or_(d.c.state == RECEIVED, d.c.again == 1), d.c.faulted_by != turn)
+    return and_(d.c.lot_id.is_(None), t.DUE, d.c.faulted_by != turn)
 
 
 def _open(db: Connection, partner: str, kind: str, who: str, now_ms: int, limits: WorkLimits) -> Lot:

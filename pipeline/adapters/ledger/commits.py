@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import (
-    RECEIVED,
     Deposit,
     Lot,
     ToSend,
@@ -199,7 +198,7 @@ def _still_due(db: Connection, lot: Lot, ids: Sequence[int]) -> set[int]:
     d = t.deposits
     due: set[int] = set()
     for part in chunks(ids):
-        where = d.c.id.in_(part) & (d.c.lot_id == lot.id) & or_(d.c.state == RECEIVED, d.c.again == 1)
+        where = d.c.id.in_(part) & (d.c.lot_id == lot.id) & t.DUE
         due.update(db.execute(select(d.c.id).where(where)).scalars())
     return due
 

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 
-from pipeline.adapters.ledger import Ledger, LostLease, claims, deposits
+from pipeline.adapters.ledger import Ledger, LostLease, claims, deposits, tables
 from pipeline.adapters.ledger.deposits import Claimed
 from pipeline.adapters.ledger.rows import Lot
 from pipeline.terms import WorkLimits
@@ -114,3 +115,11 @@ def test_work_for_one_is_given_to_one(ledger: Ledger) -> None:
 
 def test_nothing_unsent_is_no_lot(ledger: Ledger) -> None:
     assert ledger.write(lambda db: claims.claim_unsent(db, "me", 0, LIMITS)) is None
+
+
+def test_what_is_due_is_found_by_an_index_however_many_were_answered(ledger: Ledger) -> None:
+    query = select(tables.deposits.c.id).where(claims._due("1"), tables.deposits.c.partner == "AAA001")
+    with ledger.reading() as db:
+        told = str(query.compile(db, compile_kwargs={"literal_binds": True}))
+        plan = [row.detail for row in db.execute(text(f"EXPLAIN QUERY PLAN {told}"))]
+    assert "ix_deposits_due" in " ".join(plan)

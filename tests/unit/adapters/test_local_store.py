@@ -43,6 +43,15 @@ def test_what_is_not_kept_leaves_nothing(store: LocalStore) -> None:
     assert list((store.root / "ABC001").iterdir()) == []
 
 
+def test_what_a_dead_process_began_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    dead, alive = LocalStore(tmp_path, "dead"), LocalStore(tmp_path, "alive")
+    begun = [dead.begin("ABC001"), alive.begin("ABC001")]
+    alive.put_new("ABC001", io.BytesIO(BYTES))
+    alive.clear("dead")
+    assert [one.path.exists() for one in begun] == [False, True]
+    assert alive.exists("ABC001", DIGEST)
+
+
 def test_a_source_that_fails_leaves_nothing(store: LocalStore) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:

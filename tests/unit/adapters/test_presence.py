@@ -29,12 +29,12 @@ def test_a_killed_worker_is_dead_and_what_it_spooled_is_cleared(tmp_path: Path) 
     token = os.read(incoming, 64).decode()
     mine = Presence(tmp_path)
     assert not mine.is_dead(token)
-    mine.clear_the_dead(frozenset())
+    assert mine.clear_the_dead(frozenset()) == []
     assert (tmp_path / token / "1.pivot").exists()
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert mine.is_dead(token)
-    mine.clear_the_dead(frozenset({token}))
+    assert mine.clear_the_dead(frozenset({token})) == [token]
     assert not (tmp_path / token).exists()
     assert mine.is_dead(token)  # a lot still names it
     mine.clear_the_dead(frozenset())

@@ -41,7 +41,11 @@ def test_every_command_has_a_help_in_french(cli, command):
     ("raised", "code", "words"),
     [
         (Fault("the store is full"), FAULT, "the store is full"),
-        (OSError(28, "No space left on device", "/home/ledger.sqlite"), FAULT, "No space left on device : /home/ledger.sqlite"),
+        (
+            OSError(28, "No space left on device", "/home/ledger.sqlite"),
+            FAULT,
+            "No space left on device : /home/ledger.sqlite",
+        ),
         (OSError("no errno"), FAULT, "no errno"),
         (KeyboardInterrupt(), INTERRUPTED, "reprend sans rien perdre"),
         (ZeroDivisionError("division\nby zero"), FAULT, "ZeroDivisionError: division by zero (test_boundary.py:"),
@@ -105,7 +109,11 @@ except OSError:
 os.waitpid(child, 0)
 sys.stdout.buffer.write(said)
 """
-    command = [str(Path(sys.executable).with_name("chorus-edi")), "check", str(next((ROOT / "refused/gen-002").iterdir()))]
+    command = [
+        str(Path(sys.executable).with_name("chorus-edi")),
+        "check",
+        str(next((ROOT / "refused/gen-002").iterdir())),
+    ]
     on_terminal = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, timeout=60, check=True)
     in_file = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert b"\x1b[" in on_terminal.stdout

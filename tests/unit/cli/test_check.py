@@ -14,6 +14,7 @@ from pipeline.cli.boundary import USAGE
 
 DIRECTORY = ("--directory", ROOT / "directory")
 EN16931 = f"FSO1100A/{flow_name('FSO1100A', 'EN16931')}"
+CLEAN = f"FSO1106A/{flow_name('FSO1106A', 'EN16931')}"  # not even a warning
 FACTURX = f"FSO1117A/{flow_name('FSO1117A', 'EN16931')}"
 WRONG_LEVEL = f"refused/xml-011/{flow_name('FSO1117A', 'XML-011')}"
 UNKNOWN_RECIPIENT = f"refused/rtg-001/{flow_name('FSO1100A', 'RTG-001')}"
@@ -27,9 +28,9 @@ def rules(verdict: dict) -> dict[str, str]:
 
 
 def test_a_good_flow_is_one_line_and_0(cli):
-    said = cli("check", ROOT / EN16931, *DIRECTORY)
+    said = cli("check", ROOT / CLEAN, *DIRECTORY)
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith(f"✔ {ROOT / EN16931}  FSO1100A  IN_INTEGRE  (1 intégrée)")
+    assert said.out == f"✔ {ROOT / CLEAN}  FSO1106A  IN_INTEGRE  (1 intégrée)\n"
 
 
 def test_a_refusal_names_rule_place_value_and_remedy_and_is_1(cli):
@@ -159,6 +160,19 @@ def test_the_reform_holds_a_document_to_other_rules(cli):
     assert told["profile"] == "ctc-b2g"
     assert told["state"] == "IN_REJETE"
     assert {pack["name"] for pack in told["packs"]} == {"br-fr-ubl", "en16931-ubl"}
+
+
+def test_of_an_archive_each_invoice_names_its_file_and_of_many_findings_the_first_are_shown(cli, tmp_path):
+    said = cli("check", ROOT / f"refused/dup-002/{flow_name('FSO1100A', 'DUP-002')}")
+    assert "facture FX DUP-002/1 (FSO1100A_XXX999_XXX9991100000000003.xml) : refusée" in said.out
+    wrong = tmp_path / "facture.xml"
+    line = "<cac:InvoiceLine><cbc:ID>1</cbc:ID><cbc:LineExtensionAmount currencyID='EUR'>dix</cbc:LineExtensionAmount><cac:Item/></cac:InvoiceLine>"
+    document = (ROOT / SIMPLE).read_text(encoding="utf-8")
+    wrong.write_text(document.replace("</Invoice>", line * 30 + "</Invoice>"), encoding="utf-8")
+    french = cli("check", wrong).out
+    assert french.count("XML-010") == 20
+    assert "… et 10 autres (--format json les donne tous)" in french
+    assert "… and 10 more" in cli("check", wrong, "--lang", "en").out
 
 
 def test_informations_are_shown_on_demand(cli):

@@ -9,7 +9,9 @@ from pipeline.cli.layout import columns, paragraph, shown, width
 
 
 def test_columns_align_on_the_left_or_on_the_right():
-    assert columns([("nom", "n"), ("a", "1"), ("bb", "22")], right=frozenset({1})) == "nom   n\n---  --\na     1\nbb   22"
+    assert (
+        columns([("nom", "n"), ("a", "1"), ("bb", "22")], right=frozenset({1})) == "nom   n\n---  --\na     1\nbb   22"
+    )
 
 
 def test_a_paragraph_folds_beside_its_label(monkeypatch):

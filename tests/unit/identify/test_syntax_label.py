@@ -11,7 +11,12 @@ from pipeline.terms import CTC, Terms
 def test_a_syntax_reserved_to_b2b_refuses_the_deposit(label):
     found = label_finding(label, Terms())
     assert found is not None
-    assert (found.rule, found.severity, found.value, found.facts) == ("IDN-008", Severity.FATAL, label, {"syntax": label})
+    assert (found.rule, found.severity, found.value, found.facts) == (
+        "IDN-008",
+        Severity.FATAL,
+        label,
+        {"syntax": label},
+    )
 
 
 @pytest.mark.parametrize("label", ["IN_DP_E1_UBL_INVOICE", "Factur-X", ""])

@@ -76,19 +76,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deposits")),
         sa.UniqueConstraint("partner", "claim", name=op.f("uq_deposits_partner_claim")),
     )
+    op.create_index("ix_deposits_day", "deposits", ["received_day"], unique=False)
     op.create_index(
-        "ix_deposits_again",
+        "ix_deposits_due",
         "deposits",
         ["partner", "id"],
         unique=False,
-        sqlite_where=sa.text("again = 1"),
-        postgresql_where=sa.text("again = 1"),
+        sqlite_where=sa.text("state = 'received' OR again = 1"),
+        postgresql_where=sa.text("state = 'received' OR again = 1"),
     )
-    op.create_index("ix_deposits_day", "deposits", ["received_day"], unique=False)
-    op.create_index("ix_deposits_due", "deposits", ["state", "partner", "id"], unique=False)
-    op.create_index("ix_deposits_lot", "deposits", ["lot_id"], unique=False)
+    op.create_index(
+        "ix_deposits_lot",
+        "deposits",
+        ["lot_id"],
+        unique=False,
+        sqlite_where=sa.text("lot_id IS NOT NULL"),
+        postgresql_where=sa.text("lot_id IS NOT NULL"),
+    )
     op.create_index("ix_deposits_name", "deposits", ["partner", "name_bytes"], unique=False)
     op.create_index("ix_deposits_sha256", "deposits", ["partner", "sha256"], unique=False)
+    op.create_index("ix_deposits_state", "deposits", ["state"], unique=False)
     op.create_table(
         "lots",
         sa.Column("id", BIG, nullable=False),

@@ -1,0 +1,107 @@
+"""The checks before the drop: which files, what is judged, what is left to the platform."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fixtures.case import flow_name
+from fixtures.make import ROOT
+from pipeline import preflight
+from pipeline.adapters.artefacts import InstalledSchemas
+from pipeline.adapters.directory_files import as_known
+from pipeline.model import FlowState, Snapshot, Verdict
+from pipeline.ports import RulesRan, Tools
+from pipeline.preflight import Preflight, files
+from pipeline.terms import FlowLimits, Terms
+
+NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
+SIMPLE = ROOT / "FSO1100A" / flow_name("FSO1100A", "SIMPLE")
+DOUBLES = ROOT / "refused" / "dup-002" / flow_name("FSO1100A", "DUP-002")
+SCHEMAS = InstalledSchemas()
+
+
+class NoRules:
+    """The documents of this file claim nothing: no official rule may run."""
+
+    def run(self, pack: str, document: bytes) -> RulesRan:
+        raise AssertionError(pack)
+
+    def describe(self, pack: str):
+        raise AssertionError(pack)
+
+
+def a_preflight(terms: Terms = Terms(), **given: object) -> Preflight:  # noqa: B008
+    return Preflight(Tools(SCHEMAS, NoRules(), terms), NOON, **given)
+
+
+def rules(verdict: Verdict) -> set[str]:
+    return {f.rule for f in verdict.findings} | {f.rule for i in verdict.invoices for f in i.findings}
+
+
+def test_a_folder_gives_its_flows_and_invoices_in_the_order_of_their_names(tmp_path):
+    names = ["b.xml", "a.PDF", "c.tar.gz", flow_name("FSO1100A", "X"), "notes.txt", "d.xml.part"]
+    (tmp_path / "deep").mkdir()
+    for name in names:
+        (tmp_path / "deep" / name).touch()
+    (tmp_path / "folder.xml").mkdir()
+    found = [path.name for path in files([tmp_path], Terms())]
+    assert found == [flow_name("FSO1100A", "X"), "a.PDF", "b.xml", "c.tar.gz"]
+
+
+def test_a_file_that_is_named_is_taken_whatever_its_name(tmp_path):
+    assert list(files([tmp_path / "notes.txt"], Terms())) == [tmp_path / "notes.txt"]
+
+
+def test_a_name_that_is_no_flow_name_is_not_held_against_the_file(tmp_path):
+    bare = tmp_path / "facture.xml"
+    shutil.copy(SIMPLE, bare)
+    verdict = a_preflight().judge(bare)
+    assert verdict.state is FlowState.INTEGRATED
+    assert not {rule for rule in rules(verdict) if rule.startswith("FLW")}
+    wrong = tmp_path / f"FSO1100A_XXX999_AAA111{flow_name('FSO1100A', 'X')[22:]}"
+    shutil.copy(SIMPLE, wrong)
+    assert "FLW-003" in rules(a_preflight().judge(wrong))
+
+
+def test_routing_is_judged_with_a_directory(tmp_path):
+    without = a_preflight().judge(SIMPLE)
+    assert (without.snapshot, without.not_judged[-1]) == (None, "RTG-*")
+    snapshot = Snapshot("annuaire", NOON.date())
+    known = a_preflight(snapshot=snapshot, structures=as_known(ROOT / "directory"))
+    assert known.judge(SIMPLE).snapshot == snapshot
+    nobody = a_preflight(snapshot=snapshot, structures={})
+    assert "RTG-001" in rules(nobody.judge(SIMPLE))
+
+
+def test_a_number_seen_in_an_earlier_file_is_a_double_of_it(tmp_path):
+    again = tmp_path / "encore.xml"
+    shutil.copy(SIMPLE, again)
+    flight = a_preflight()
+    assert "DUP-002" not in rules(flight.judge(SIMPLE))
+    assert "DUP-002" in rules(flight.judge(again))
+    assert "DUP-002" in rules(a_preflight().judge(DOUBLES))  # and inside one file
+
+
+def test_an_interface_code_that_is_asked_for_is_held_against_the_content(tmp_path):
+    bare = tmp_path / "facture.xml"
+    shutil.copy(SIMPLE, bare)
+    assert a_preflight(interface="FSO1100A").judge(bare).read.interface == "FSO1100A"
+    assert "IDN-002" in rules(a_preflight(interface="FSO1117A").judge(bare))
+
+
+@pytest.mark.parametrize("size", [0, 4_096])
+def test_a_file_over_the_limit_is_refused_without_being_read(tmp_path, monkeypatch, size):
+    terms = Terms(flow=FlowLimits(bytes_max=size))
+    hashed = []
+    monkeypatch.setattr(preflight.hashlib, "file_digest", lambda *_: hashed.append(1))
+    verdict = a_preflight(terms).judge(_bytes(tmp_path, size + 1))
+    assert rules(verdict) == {"FLW-009"}
+    assert hashed == []
+
+
+def _bytes(folder: Path, size: int) -> Path:
+    path = folder / "gros.xml"
+    path.write_bytes(b"x" * size)
+    return path
