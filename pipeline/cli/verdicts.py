@@ -41,7 +41,7 @@ def lines(verdict: Verdict, file: str, lang: Lang, *, with_infos: bool = False) 
         for outcome in InvoiceOutcome
         if verdict.count(outcome)
     )
-    head = f"{mark} {shown(file)}  {verdict.read.interface or '-'}  {verdict.state}"
+    head = f"{mark} {shown(file)}  {verdict.read.interface or verdict.read.announced or '-'}  {verdict.state}"
     yield typer.style(head, fg=colour) + (f"  ({counts})" if counts else "")
     yield from _findings(verdict.findings, lang, with_infos=with_infos, with_member=True)
     for judged in verdict.invoices:
