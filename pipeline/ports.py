@@ -11,8 +11,41 @@ from pipeline.model import PackRun
 from pipeline.terms import Terms
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing to tell people, in both languages: what happened, and the next step. As plain text it is English."""
+
+    fr: str
+    en: str
+
+    def in_words(self, lang: str = "fr") -> str:
+        """What people read: French unless English is asked for."""
+        return self.en if lang == "en" else self.fr
+
+    def at(self, place: str) -> "Said":
+        """The same, after the place that it is about."""
+        return Said(f"{place} : {self.fr}", f"{place}: {self.en}")
+
+    def then(self, more: "Said") -> "Said":
+        """The same, and then something more: most often what to do."""
+        return Said(f"{self.fr} ; {more.fr}", f"{self.en}; {more.en}")
+
+    def __str__(self) -> str:
+        return self.en
+
+
 class Fault(Exception):
-    """Our side failed: retried or stopped, never shown to an issuer as a refusal. Its text names the next command."""
+    """Our side failed: retried or stopped, never shown to an issuer as a refusal. Its text names the next command.
+
+    Its `str` is English, for logs and tracebacks; `in_words` is what people read.
+    """
+
+    def __init__(self, said: Said | str) -> None:
+        self.said = Said(said, said) if isinstance(said, str) else said
+        super().__init__(self.said)
+
+    def in_words(self, lang: str = "fr") -> str:
+        return self.said.in_words(lang)
 
 
 class Hit(NamedTuple):

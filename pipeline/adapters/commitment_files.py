@@ -6,7 +6,7 @@ from typing import cast
 
 from pipeline.adapters.directory_rows import restored
 from pipeline.adapters.table_cells import (
-    Sentence,
+    Said,
     WrongValueError,
     day_or_nothing,
     identifier,
@@ -29,8 +29,8 @@ def number(cell: str) -> str:
     found = table_key(identifier(cell))
     if len(found) > NUMBER_CHARS_MAX:
         raise WrongValueError(
-            Sentence(f"numéro de {len(found)} caractères", f"number of {len(found)} characters"),
-            Sentence(f"au plus {NUMBER_CHARS_MAX}", f"at most {NUMBER_CHARS_MAX}"),
+            Said(f"numéro de {len(found)} caractères", f"number of {len(found)} characters"),
+            Said(f"au plus {NUMBER_CHARS_MAX}", f"at most {NUMBER_CHARS_MAX}"),
         )
     return found
 
@@ -55,10 +55,10 @@ def read_commitments(path: Path) -> Iterator[Commitment]:
         if first != line:
             raise CommitmentsError(
                 path.name,
-                Sentence(
+                Said(
                     f"engagement {row.number} déjà ligne {first}", f"commitment {row.number} is on line {first} too"
                 ),
-                Sentence("garder une seule ligne par numéro", "keep one line per number"),
+                Said("garder une seule ligne par numéro", "keep one line per number"),
                 line=line,
                 column="numero",
             )

@@ -18,7 +18,7 @@ from pipeline.adapters.directory_rows import (
     service_row,
     structure_row,
 )
-from pipeline.adapters.table_files import Column, Layout, Line, Sentence
+from pipeline.adapters.table_files import Column, Layout, Line, Said
 from pipeline.values import parse_iso_day
 
 
@@ -72,8 +72,8 @@ class Document:
         if day is None:
             raise DirectoryError(
                 self.name,
-                Sentence(f"date {given[:40]!r} illisible", f"date {given[:40]!r} cannot be read"),
-                Sentence("écrire AAAA-MM-JJ", "write YYYY-MM-DD"),
+                Said(f"date {given[:40]!r} illisible", f"date {given[:40]!r} cannot be read"),
+                Said("écrire AAAA-MM-JJ", "write YYYY-MM-DD"),
                 line=_line_of(root),
                 column="date",
             )
@@ -99,15 +99,15 @@ class Document:
         if element.tag != "structure":
             raise DirectoryError(
                 self.name,
-                Sentence(f"élément <{element.tag}> inconnu", f"element <{element.tag}> is not known"),
-                Sentence("un <structure> par ligne sous <annuaire>", "one <structure> per row below <annuaire>"),
+                Said(f"élément <{element.tag}> inconnu", f"element <{element.tag}> is not known"),
+                Said("un <structure> par ligne sous <annuaire>", "one <structure> per row below <annuaire>"),
                 line=_line_of(element),
             )
 
     def _events(self) -> Iterator[tuple[str, etree._Element]]:
         """The start of the root first, then the events of structures. No DOCTYPE, no entity, nothing fetched."""
-        wrong = Sentence("XML mal formé", "malformed XML")
-        wanted = Sentence("donner le fichier <annuaire> complet", "give the whole <annuaire> file")
+        wrong = Said("XML mal formé", "malformed XML")
+        wanted = Said("donner le fichier <annuaire> complet", "give the whole <annuaire> file")
         with self._path.open("rb") as stream:
             events = etree.iterparse(
                 stream,
@@ -128,8 +128,8 @@ class Document:
                     if is_first and element.getroottree().docinfo.doctype:
                         raise DirectoryError(
                             self.name,
-                            Sentence("DOCTYPE refusé", "DOCTYPE is refused"),
-                            Sentence("retirer la déclaration", "take the declaration out"),
+                            Said("DOCTYPE refusé", "DOCTYPE is refused"),
+                            Said("retirer la déclaration", "take the declaration out"),
                             line=1,
                         )
                     is_first = False
@@ -140,12 +140,12 @@ class Document:
             except etree.XMLSyntaxError as err:
                 raise DirectoryError(
                     self.name,
-                    Sentence(f"{wrong.fr} ({err.msg})", f"{wrong.en} ({err.msg})"),
+                    Said(f"{wrong.fr} ({err.msg})", f"{wrong.en} ({err.msg})"),
                     wanted,
                     line=err.lineno or 0,
                 ) from err
         raise DirectoryError(
-            self.name, Sentence("la racine n'est pas <annuaire>", "the root is not <annuaire>"), wanted
+            self.name, Said("la racine n'est pas <annuaire>", "the root is not <annuaire>"), wanted
         )
 
 

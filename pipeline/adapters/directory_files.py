@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from pipeline.adapters.directory_forms import Form, form_of
 from pipeline.adapters.directory_rows import DirectoryError, ServiceRow, StructureRow, SupplierRow, restored
-from pipeline.adapters.table_files import Sentence
+from pipeline.adapters.table_files import Said
 from pipeline.model import Service, Structure
 from pipeline.routing import import_checks
 from pipeline.routing.check_digit import is_siret
@@ -27,7 +27,7 @@ class Remark(NamedTuple):
 
     line: int
     siret: str
-    said: Sentence
+    said: Said
 
 
 @dataclass
@@ -104,7 +104,7 @@ class _Reading:
                 continue
             seen.add(row.siret)
             if row.identifier_type == SIRET_TYPE and not is_siret(row.siret):
-                self._remark(line, row.siret, Sentence("SIRET sans 14 chiffres", "SIRET without 14 digits"))
+                self._remark(line, row.siret, Said("SIRET sans 14 chiffres", "SIRET without 14 digits"))
             yield row
         self.sirets = seen
 
@@ -118,11 +118,11 @@ class _Reading:
                 self._remark(line, row.siret, _ORPHAN)
                 continue
             for odd in import_checks.of_code(row.code):
-                self._remark(line, row.siret, Sentence(f"{row.code!r} : {odd.fr}", f"{row.code!r}: {odd.en}"))
+                self._remark(line, row.siret, Said(f"{row.code!r} : {odd.fr}", f"{row.code!r}: {odd.en}"))
             period = (row.valid_from, row.valid_to)
             before = periods.setdefault((row.siret, row.code), [])
             if any(import_checks.overlap(period, other) for other in before):
-                self._remark(line, row.siret, Sentence(f"{row.code!r} : {_TWICE.fr}", f"{row.code!r}: {_TWICE.en}"))
+                self._remark(line, row.siret, Said(f"{row.code!r} : {_TWICE.fr}", f"{row.code!r}: {_TWICE.en}"))
                 continue
             before.append(period)
             yield row
@@ -140,15 +140,15 @@ class _Reading:
             seen.add(row[:2])
             yield row
 
-    def _remark(self, line: int, siret: str, said: Sentence) -> None:
+    def _remark(self, line: int, siret: str, said: Said) -> None:
         if len(self.warnings) < WARNINGS_MAX:
             self.warnings.append(Remark(line, siret, said))
         elif len(self.warnings) == WARNINGS_MAX:
-            self.warnings.append(Remark(0, "", Sentence("d'autres remarques non listées", "more remarks, not listed")))
+            self.warnings.append(Remark(0, "", Said("d'autres remarques non listées", "more remarks, not listed")))
 
 
-_TWICE = Sentence("présent deux fois ; la première ligne est gardée", "there twice; the first line is kept")
-_ORPHAN = Sentence("service d'une structure absente ; laissé de côté", "service of an absent structure; left out")
+_TWICE = Said("présent deux fois ; la première ligne est gardée", "there twice; the first line is kept")
+_ORPHAN = Said("service d'une structure absente ; laissé de côté", "service of an absent structure; left out")
 
 __all__ = [
     "DirectoryError",

@@ -23,11 +23,11 @@ from pipeline.adapters.directory_rows import (
     structure_row,
     supplier_row,
 )
-from pipeline.adapters.table_files import Column, Line, Sentence, csv_lines, table
+from pipeline.adapters.table_files import Column, Line, Said, csv_lines, table
 
 R = TypeVar("R")
 BYTES_MAX = 2 * 1024**3  # the public export is 200 MB of XML; ten times that is not a directory
-_RIGHT_FORM = Sentence(
+_RIGHT_FORM = Said(
     "donner un dossier (structures.csv, services.csv), un classeur .xlsx ou un fichier .xml",
     "give a folder (structures.csv, services.csv), an .xlsx workbook or an .xml file",
 )
@@ -53,12 +53,12 @@ def form_of(path: Path) -> Form:
     if path.is_dir():
         return Folder(path)
     if not path.is_file():
-        raise DirectoryError(str(path), Sentence("introuvable", "not found"), _RIGHT_FORM)
+        raise DirectoryError(str(path), Said("introuvable", "not found"), _RIGHT_FORM)
     if path.stat().st_size > BYTES_MAX:
         raise DirectoryError(
             path.name,
-            Sentence(f"plus de {BYTES_MAX} octets", f"more than {BYTES_MAX} bytes"),
-            Sentence("vérifier que c'est bien un annuaire", "check that this is a directory"),
+            Said(f"plus de {BYTES_MAX} octets", f"more than {BYTES_MAX} bytes"),
+            Said("vérifier que c'est bien un annuaire", "check that this is a directory"),
         )
     with path.open("rb") as stream:
         head = stream.read(64)
@@ -66,7 +66,7 @@ def form_of(path: Path) -> Form:
         return Workbook(path)
     if head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\x00", b"").startswith(b"<"):
         return Document(path)
-    raise DirectoryError(path.name, Sentence("forme inconnue", "form not known"), _RIGHT_FORM)
+    raise DirectoryError(path.name, Said("forme inconnue", "form not known"), _RIGHT_FORM)
 
 
 def _typed(rows: Iterator[tuple[int, list[object]]], make: Callable[[list[object]], R]) -> Rows[R]:
@@ -83,7 +83,7 @@ class Folder:
         self.name = path.name
         for wanted in ("structures.csv", "services.csv"):
             if not (path / wanted).is_file():
-                raise DirectoryError(str(path), Sentence(f"{wanted} absent", f"{wanted} is missing"), _RIGHT_FORM)
+                raise DirectoryError(str(path), Said(f"{wanted} absent", f"{wanted} is missing"), _RIGHT_FORM)
 
     def structures(self) -> Rows[StructureRow]:
         return _typed(self._table("structures.csv", STRUCTURE_COLUMNS), structure_row)
@@ -115,21 +115,21 @@ class Workbook:
             if expanded > BYTES_MAX:
                 raise DirectoryError(
                     path.name,
-                    Sentence(f"{expanded} octets une fois décompressé", f"{expanded} bytes when unpacked"),
-                    Sentence("vérifier que c'est bien un annuaire", "check that this is a directory"),
+                    Said(f"{expanded} octets une fois décompressé", f"{expanded} bytes when unpacked"),
+                    Said("vérifier que c'est bien un annuaire", "check that this is a directory"),
                 )
             self._book: Any = CalamineWorkbook.from_path(str(path))
         except (zipfile.BadZipFile, CalamineError, OSError) as err:
             raise DirectoryError(
-                path.name, Sentence("classeur illisible", "workbook cannot be read"), _RIGHT_FORM
+                path.name, Said("classeur illisible", "workbook cannot be read"), _RIGHT_FORM
             ) from err
         self._sheets = {name.strip().lower(): name for name in self._book.sheet_names}
         for wanted in ("structures", "services"):
             if wanted not in self._sheets:
                 raise DirectoryError(
                     path.name,
-                    Sentence(f"feuille {wanted} absente", f"sheet {wanted} is missing"),
-                    Sentence("nommer les feuilles structures et services", "name the sheets structures and services"),
+                    Said(f"feuille {wanted} absente", f"sheet {wanted} is missing"),
+                    Said("nommer les feuilles structures et services", "name the sheets structures and services"),
                 )
 
     def structures(self) -> Rows[StructureRow]:

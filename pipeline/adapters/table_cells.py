@@ -13,7 +13,7 @@ _TRUE = frozenset({"true", "1", "o", "oui", "actif", "active"})
 _FALSE = frozenset({"false", "0", "n", "non", "inactif", "inactive"})
 
 
-class Sentence(NamedTuple):
+class Said(NamedTuple):
     """One thing to say, in both languages."""
 
     fr: str
@@ -23,7 +23,7 @@ class Sentence(NamedTuple):
 class WrongValueError(ValueError):
     """What a converter says of a cell; the table adds the place."""
 
-    def __init__(self, what: Sentence, remedy: Sentence) -> None:
+    def __init__(self, what: Said, remedy: Said) -> None:
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
@@ -33,8 +33,8 @@ def text(cell: str) -> str:
     """A text without control characters and without blanks around it; a line break inside becomes a blank."""
     if len(cell) > CELL_CHARS_MAX:
         raise WrongValueError(
-            Sentence(f"valeur de {len(cell)} caractères", f"value of {len(cell)} characters"),
-            Sentence(f"au plus {CELL_CHARS_MAX}", f"at most {CELL_CHARS_MAX}"),
+            Said(f"valeur de {len(cell)} caractères", f"value of {len(cell)} characters"),
+            Said(f"au plus {CELL_CHARS_MAX}", f"at most {CELL_CHARS_MAX}"),
         )
     return _CONTROL.sub(" ", cell).strip() if not cell.isprintable() else cell.strip()
 
@@ -44,8 +44,8 @@ def identifier(cell: str) -> str:
     found = text(cell)
     if not found or _ROUNDED.fullmatch(found):
         raise WrongValueError(
-            Sentence(f"identifiant {found!r} illisible", f"identifier {found!r} cannot be read"),
-            Sentence("exporter cette colonne comme texte", "export this column as text"),
+            Said(f"identifiant {found!r} illisible", f"identifier {found!r} cannot be read"),
+            Said("exporter cette colonne comme texte", "export this column as text"),
         )
     return found
 
@@ -54,7 +54,7 @@ def needed(cell: str) -> str:
     found = text(cell)
     if not found:
         raise WrongValueError(
-            Sentence("valeur vide", "empty value"), Sentence("renseigner la valeur", "give the value")
+            Said("valeur vide", "empty value"), Said("renseigner la valeur", "give the value")
         )
     return found
 
@@ -67,8 +67,8 @@ def boolean(cell: str) -> bool:
     if word in _FALSE:
         return False
     raise WrongValueError(
-        Sentence(f"{cell[:40]!r} n'est ni oui ni non", f"{cell[:40]!r} is neither yes nor no"),
-        Sentence("écrire OUI ou NON, true ou false, 1 ou 0", "write true or false, 1 or 0, OUI or NON"),
+        Said(f"{cell[:40]!r} n'est ni oui ni non", f"{cell[:40]!r} is neither yes nor no"),
+        Said("écrire OUI ou NON, true ou false, 1 ou 0", "write true or false, 1 or 0, OUI or NON"),
     )
 
 
@@ -79,8 +79,8 @@ def day_or_nothing(cell: str) -> date | None:
     day = parse_iso_day(found)
     if day is None:
         raise WrongValueError(
-            Sentence(f"{found[:40]!r} n'est pas une date", f"{found[:40]!r} is no date"),
-            Sentence("écrire AAAA-MM-JJ", "write YYYY-MM-DD"),
+            Said(f"{found[:40]!r} n'est pas une date", f"{found[:40]!r} is no date"),
+            Said("écrire AAAA-MM-JJ", "write YYYY-MM-DD"),
         )
     return day
 
@@ -89,7 +89,7 @@ def identifier_type(cell: str) -> int:
     found = cell.strip()
     if found not in {"1", "2", "3", "4", "5", "6", "7"}:
         raise WrongValueError(
-            Sentence(f"type d'identifiant {found[:40]!r} inconnu", f"identifier type {found[:40]!r} is not known"),
-            Sentence("donner un type de 1 à 7 (1 : SIRET)", "give a type from 1 to 7 (1: SIRET)"),
+            Said(f"type d'identifiant {found[:40]!r} inconnu", f"identifier type {found[:40]!r} is not known"),
+            Said("donner un type de 1 à 7 (1 : SIRET)", "give a type from 1 to 7 (1: SIRET)"),
         )
     return int(found)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.adapters.table_cells import Sentence, WrongValueError
+from pipeline.adapters.table_cells import Said, WrongValueError
 
 
 class ReferenceFileError(Exception):
     """A file of reference data that cannot be taken: where, what is wrong, and what to do."""
 
-    def __init__(self, file: str, what: Sentence, remedy: Sentence, *, line: int = 0, column: str = "") -> None:
+    def __init__(self, file: str, what: Said, remedy: Said, *, line: int = 0, column: str = "") -> None:
         super().__init__(file, what, remedy, line, column)
         self.file = file
         self.what = what
@@ -75,20 +75,20 @@ class Layout:
     ) -> "Layout":
         names = [name.strip() for name in header]
         known = {column.header for column in columns}
-        wanted = Sentence(
+        wanted = Said(
             f"colonnes attendues : {'; '.join(c.header for c in columns)}",
             f"columns wanted: {'; '.join(c.header for c in columns)}",
         )
         missing = next((c.header for c in columns if c.is_required and c.header not in names), None)
         if missing is not None:
-            what = Sentence(f"colonne {missing} absente", f"column {missing} is missing")
+            what = Said(f"colonne {missing} absente", f"column {missing} is missing")
             raise error(file, what, wanted, line=line, column=missing)
         for place, name in enumerate(names):
             if name not in known:
                 shown = name[:60]
                 raise error(
                     file,
-                    Sentence(f"colonne {shown!r} inconnue", f"column {shown!r} is not known"),
+                    Said(f"colonne {shown!r} inconnue", f"column {shown!r} is not known"),
                     wanted,
                     line=line,
                     column=shown,
@@ -96,7 +96,7 @@ class Layout:
             if name in names[:place]:
                 raise error(
                     file,
-                    Sentence(f"colonne {name} présente deux fois", f"column {name} is there twice"),
+                    Said(f"colonne {name} présente deux fois", f"column {name} is there twice"),
                     wanted,
                     line=line,
                     column=name,
@@ -110,10 +110,10 @@ class Layout:
         if len(cells) != self.width:
             raise self.error(
                 self.file,
-                Sentence(
+                Said(
                     f"{len(cells)} valeurs pour {self.width} colonnes", f"{len(cells)} values for {self.width} columns"
                 ),
-                Sentence("vérifier le séparateur ; et les guillemets", "check the separator ; and the quotes"),
+                Said("vérifier le séparateur ; et les guillemets", "check the separator ; and the quotes"),
                 line=line.number,
             )
         values = []
@@ -132,8 +132,8 @@ def csv_lines(path: Path, error: type[ReferenceFileError]) -> Iterator[Line]:
     except OSError as err:
         raise error(
             path.name,
-            Sentence(f"illisible ({err.strerror})", f"cannot be read ({err.strerror})"),
-            Sentence("vérifier le chemin et les droits", "check the path and the permissions"),
+            Said(f"illisible ({err.strerror})", f"cannot be read ({err.strerror})"),
+            Said("vérifier le chemin et les droits", "check the path and the permissions"),
         ) from err
     with stream:
         reader = csv.reader(stream, delimiter=";", strict=True)
@@ -144,15 +144,15 @@ def csv_lines(path: Path, error: type[ReferenceFileError]) -> Iterator[Line]:
         except UnicodeDecodeError as err:
             raise error(
                 path.name,
-                Sentence("octets qui ne sont pas de l'UTF-8", "bytes that are not UTF-8"),
-                Sentence("enregistrer le fichier en UTF-8", "save the file as UTF-8"),
+                Said("octets qui ne sont pas de l'UTF-8", "bytes that are not UTF-8"),
+                Said("enregistrer le fichier en UTF-8", "save the file as UTF-8"),
                 line=reader.line_num + 1,
             ) from err
         except csv.Error as err:
             raise error(
                 path.name,
-                Sentence(f"CSV mal formé ({err})", f"malformed CSV ({err})"),
-                Sentence("vérifier les guillemets et le séparateur ;", "check the quotes and the separator ;"),
+                Said(f"CSV mal formé ({err})", f"malformed CSV ({err})"),
+                Said("vérifier les guillemets et le séparateur ;", "check the quotes and the separator ;"),
                 line=reader.line_num,
             ) from err
 
@@ -165,12 +165,12 @@ def table(
     if header is None:
         raise error(
             file,
-            Sentence("fichier vide", "empty file"),
-            Sentence("la première ligne nomme les colonnes", "the first line names the columns"),
+            Said("fichier vide", "empty file"),
+            Said("la première ligne nomme les colonnes", "the first line names the columns"),
         )
     layout = Layout.of(file, header.cells, columns, error, header.number)
     for line in lines:
         yield line.number, layout.values(line)
 
 
-__all__ = ["Column", "Layout", "Line", "ReferenceFileError", "Sentence", "csv_lines", "table"]
+__all__ = ["Column", "Layout", "Line", "ReferenceFileError", "Said", "csv_lines", "table"]

@@ -19,7 +19,7 @@ COMMANDS = {
     "directory": ("reference", "directory"),
     "commitments": ("reference", "commitments"),
     "partners": ("reference", "partners"),
-    "status": ("operate", "status"),
+    "status": ("status", "status"),
     "decide": ("operate", "decide"),
     "verify": ("operate", "verify"),
 }

@@ -1,6 +1,7 @@
 """`check`: the checks of the platform, before the drop, on your own machine."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.preflight import Preflight
 
 SHOWABLE_PACKS = ("br-fr",)
+HEAD_BYTES = 16 * 1024  # of the first file: enough to see what it claims
 
 
 def check(
@@ -75,36 +77,43 @@ def check(
 
 
 class _preflight:
-    """Opens what `check` needs, Saxon first: its server compiles while the rest is being loaded."""
+    """Opens what `check` needs; Saxon compiles what the first file claims while the rest is being loaded."""
 
     def __init__(self, paths: Iterable[Path], terms: Terms, interface: str, directory: Path | None) -> None:
         self.paths, self.terms, self.interface, self.directory = list(paths), terms, interface, directory
 
     def __enter__(self) -> "tuple[Preflight, list[Path]]":
+        from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
         from pipeline.adapters.saxon_pool import SaxonEngine
-
-        self.rules = SaxonEngine()
-        from pipeline.adapters.artefacts import InstalledSchemas
         from pipeline.ports import Tools
         from pipeline.preflight import Preflight, files
+        from pipeline.validators.official import packs
 
         chosen = list(files(self.paths, self.terms))
-        tools = Tools(InstalledSchemas(), self.rules, self.terms)
+        artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
+        self.rules = SaxonEngine(artefacts)
+        if chosen and chosen[0].is_file():
+            with chosen[0].open("rb") as first:
+                wanted = packs.expected(first.read(HEAD_BYTES), self.terms)
+            if wanted:
+                self.rules.warm(wanted)
+        tools = Tools(InstalledSchemas(artefacts), self.rules, self.terms)
         preflight = Preflight(tools, datetime.now(UTC), self.interface)
         if self.directory is not None:
             self._load_directory(preflight, self.directory)
         return preflight, chosen
 
     def _load_directory(self, preflight: "Preflight", directory: Path) -> None:
-        from pipeline.adapters.directory_files import DirectoryError, as_known
+        from pipeline.adapters.directory_files import DirectoryError, as_known, read_directory
         from pipeline.model import Snapshot
 
         existing([directory])
         try:
+            day = read_directory(directory).day or preflight.now.date()
             preflight.structures = as_known(directory)
         except DirectoryError as error:
             raise UsageError(str(error)) from error
-        preflight.snapshot = Snapshot(directory.name, preflight.now.date())
+        preflight.snapshot = Snapshot(directory.name, day)
 
     def __exit__(self, *_: object) -> None:
         self.rules.close()

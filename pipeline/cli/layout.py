@@ -46,3 +46,14 @@ def paragraph(label: str, text: str, *, indent: int = 2) -> str:
     """A label and a folded text beside it."""
     head = " " * indent + label.ljust(LABEL_WIDTH)
     return textwrap.fill(text, width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False)
+
+
+def counted(count: int, word: str) -> str:
+    """A number and its French word, the participle or noun that begins it in the plural from two on.
+
+    >>> counted(1, "rejeté"), counted(2, "intégré en partie"), counted(3, "en attente")
+    ('1 rejeté', '2 intégrés en partie', '3 en attente')
+    """
+    head, blank, rest = word.partition(" ")
+    is_plural = count > 1 and not head.endswith("s") and head != "en"
+    return f"{count} {head}{'s' if is_plural else ''}{blank}{rest}"

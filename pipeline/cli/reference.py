@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
+from pipeline.cli.homes import existing_home, opened
 from pipeline.cli.layout import columns, paragraph, shown
-from pipeline.cli.options import Format, FormatOption, HomeOption, existing, home_of, policies_of, profile_of
+from pipeline.cli.options import Format, FormatOption, HomeOption, existing, policies_of, profile_of
 from pipeline.terms import LEGACY
 from pipeline.values import parse_iso_day
 
 if TYPE_CHECKING:
     from pipeline.model import Structure
-    from pipeline.runner import Home, Partner
+    from pipeline.runner import Partner
 
 directory = typer.Typer(help="L'annuaire : structures et services.", no_args_is_help=True, rich_markup_mode=None)
 commitments = typer.Typer(help="Les engagements de l'État.", no_args_is_help=True, rich_markup_mode=None)
@@ -30,12 +31,6 @@ _ASKS = {
     "service_and_commitment": "un service exécutant et un numéro d'engagement",
 }
 DayOption = Annotated[str, typer.Option("--day", help="jour de l'extraction, AAAA-MM-JJ (aujourd'hui par défaut)")]
-
-
-def opened(home: Path | None) -> "Home":
-    from pipeline.runner import open_home
-
-    return open_home(home_of(home))
 
 
 def day_of(text: str, option: str) -> date | None:
@@ -86,7 +81,7 @@ def directory_show(
     """Ce que l'annuaire dit d'une structure et de ses services."""
     from pipeline.runner import show_directory
 
-    with opened(home) as place:
+    with existing_home(home) as place:
         snapshot, structure = show_directory(place, siret or None, day_of(day, "--day"))
     if snapshot is None:
         raise UsageError("aucun annuaire chargé ; chorus-edi directory import CHEMIN")
@@ -160,7 +155,7 @@ def commitments_show(
     """L'état de la table, et les engagements nommés."""
     from pipeline.runner import show_commitments
 
-    with opened(home) as place:
+    with existing_home(home) as place:
         table = show_commitments(place, numbers or ())
     if format is Format.JSON:
         rows = [asdict(row) for row in table.rows.values()]
@@ -193,7 +188,7 @@ def commitments_are_unavailable(home: HomeOption = None) -> None:
     """Déclarer la table indisponible : les factures qui en ont besoin attendent."""
     from pipeline.runner import commitments_unavailable
 
-    with opened(home) as place:
+    with existing_home(home) as place:
         commitments_unavailable(place)
     typer.echo("engagements déclarés indisponibles ; chorus-edi commitments available met fin à l'attente")
 
@@ -203,7 +198,7 @@ def commitments_are_available(home: HomeOption = None) -> None:
     """Mettre fin à l'indisponibilité : ce qui attendait est rejugé au prochain run."""
     from pipeline.runner import commitments_available
 
-    with opened(home) as place:
+    with existing_home(home) as place:
         count = commitments_available(place)
     typer.echo(f"engagements disponibles ; {count} flux à rejuger au prochain chorus-edi run")
 
@@ -256,7 +251,7 @@ def partners_list(home: HomeOption = None, format: FormatOption = Format.TEXT) -
     """Les partenaires, une ligne chacun."""
     from pipeline.runner import list_partners
 
-    with opened(home) as place:
+    with existing_home(home) as place:
         known = list_partners(place)
     if format is Format.JSON:
         for one in known:
@@ -275,7 +270,7 @@ def partners_show(code: str, home: HomeOption = None, format: FormatOption = For
     """La fiche d'un partenaire."""
     from pipeline.runner import show_partner
 
-    with opened(home) as place:
+    with existing_home(home) as place:
         partner = show_partner(place, code)
     if partner is None:
         typer.echo(f"{shown(code)} : partenaire inconnu")

@@ -59,7 +59,7 @@ def test_a_second_run_has_nothing_to_do(cli, home):
     said = cli("run", "--home", home)
     assert said.out.startswith("rien à faire")
     put(home, SIMPLE)
-    assert "dont 1 redéposés à l'identique" in " ".join(cli("run", "--home", home).out.split())
+    assert "1 fichier, dont 1 redéposé à l'identique" in " ".join(cli("run", "--home", home).out.split())
 
 
 def test_run_as_json_prints_one_verdict_per_flow(cli, home):

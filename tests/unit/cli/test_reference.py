@@ -58,6 +58,7 @@ def test_an_unknown_structure_is_1(cli, home):
 
 
 def test_before_any_import_the_next_step_is_told(cli, home):
+    cli("run", "--home", home)  # makes the home
     said = cli("directory", "show", "--home", home)
     assert said.code == USAGE
     assert "chorus-edi directory import" in said.err
@@ -97,6 +98,7 @@ def test_a_day_is_written_in_one_way(cli, home, day):
 
 
 def test_commitments_are_imported_shown_and_declared_away_and_back(cli, home):
+    cli("run", "--home", home)  # makes the home
     assert "jamais chargée" in cli("commitments", "show", "--home", home).out
     said = cli("commitments", "import", ROOT / "commitments.csv", "--home", home)
     assert "4 engagements" in said.out
@@ -163,7 +165,14 @@ def test_a_partner_of_which_nothing_is_said_has_every_open_code_and_no_right(cli
         assert part in words
 
 
+def test_a_home_that_is_not_there_is_not_made_by_looking(cli, home):
+    said = cli("partners", "list", "--home", home)
+    assert said.code == 3
+    assert not home.exists()
+
+
 def test_partners_are_listed(cli, home):
+    cli("run", "--home", home)  # makes the home
     assert "aucun partenaire" in cli("partners", "list", "--home", home).out
     cli("partners", "add", "ABC123", "--name", "Premier", "--home", home)
     cli("partners", "add", "DEF456", "--name", "Second", "--flows", open_codes()[0], "--home", home)
@@ -176,6 +185,7 @@ def test_partners_are_listed(cli, home):
 
 
 def test_an_unknown_partner_is_1(cli, home):
+    cli("run", "--home", home)  # makes the home
     said = cli("partners", "show", "ZZZ000", "--home", home)
     assert said.code == REFUSED
     assert "inconnu" in said.out

@@ -1,0 +1,36 @@
+"""What the operating system refuses, in both languages: it speaks English to a service, whoever reads it."""
+
+import errno
+from types import MappingProxyType
+
+from pipeline.ports import Said
+
+MEND = Said("y remédier, puis relancer chorus-edi run", "mend it and run again")
+_FRENCH = MappingProxyType(
+    {
+        errno.EACCES: "accès refusé",
+        errno.EDQUOT: "quota de disque atteint",
+        errno.EEXIST: "ce nom est déjà pris",
+        errno.EFBIG: "fichier trop grand",
+        errno.EIO: "erreur de lecture ou d'écriture du disque",
+        errno.EISDIR: "un dossier est là où il faut un fichier",
+        errno.EMFILE: "trop de fichiers ouverts",
+        errno.ENAMETOOLONG: "nom de fichier trop long",
+        errno.ENFILE: "trop de fichiers ouverts sur la machine",
+        errno.ENOENT: "fichier ou dossier introuvable",
+        errno.ENOEXEC: "fichier non exécutable",
+        errno.ENOMEM: "mémoire insuffisante",
+        errno.ENOSPC: "plus de place sur le disque",
+        errno.ENOTDIR: "un fichier est là où il faut un dossier",
+        errno.EPERM: "opération interdite",
+        errno.EROFS: "disque en lecture seule",
+        errno.ESTALE: "dossier réseau perdu",
+        errno.ETIMEDOUT: "délai dépassé",
+    }
+)
+
+
+def why(error: OSError) -> Said:
+    """The reason alone; whoever asks knows the place. A rare one stays in the system's own words."""
+    english = error.strerror or str(error)
+    return Said(_FRENCH.get(error.errno or 0, english), english)

@@ -1,0 +1,147 @@
+"""`status`: where a flow or an invoice is, with its whole history."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.boundary import REFUSED
+from pipeline.cli.homes import existing_home
+from pipeline.cli.layout import columns, paragraph, shown
+from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
+from pipeline.cli.words import OUTCOMES, STATES
+
+if TYPE_CHECKING:
+    from pipeline.adapters.ledger.queries import FlowStatus, InvoiceStatus
+    from pipeline.model import Finding
+
+_LABELS = {
+    Lang.FR: {
+        "partner": "Partenaire", "received": "Reçu", "sha256": "SHA-256", "interface": "Interface",
+        "snapshot": "Annuaire", "first": "Double de", "fault": "Défaillance", "sent": "Envoyé", "to send": "À envoyer",
+        "flow": "Flux", "recipient": "Destinataire", "service": "Service", "commitment": "Engagement",
+        "total": "Total TTC", "pending": "En attente", "bytes": "octets", "since": "depuis le",
+        "invoice": "facture n°", "deposits": "dépôts", "invoices": "factures", "count": "nombre",
+    },
+    Lang.EN: {
+        "partner": "Partner", "received": "Received", "sha256": "SHA-256", "interface": "Interface",
+        "snapshot": "Directory", "first": "Double of", "fault": "Fault", "sent": "Sent", "to send": "To send",
+        "flow": "Flow", "recipient": "Recipient", "service": "Service", "commitment": "Commitment",
+        "total": "Total", "pending": "Pending", "bytes": "bytes", "since": "since",
+        "invoice": "invoice no.", "deposits": "deposits", "invoices": "invoices", "count": "count",
+    },
+}  # fmt: skip
+
+
+def status(
+    what: Annotated[str, typer.Argument(help="nom de flux, ou FOURNISSEUR/NUMÉRO[/ANNÉE] ; sans lui, l'ensemble")] = "",
+    home: HomeOption = None,
+    format: FormatOption = Format.TEXT,
+    lang: LangOption = Lang.FR,
+) -> None:
+    """Où est un flux ou une facture, avec toute son histoire."""
+    from pipeline import runner
+    from pipeline.adapters.ledger.queries import InvoiceStatus
+    from pipeline.running.status import overview
+
+    with existing_home(home) as place:
+        if not what:
+            _print_overview(asdict(overview(place)), format, lang)
+            return
+        found = runner.status(place, what)
+    if not found:
+        typer.echo(f"{shown(what)} : ni flux ni facture de ce nom")
+        raise typer.Exit(REFUSED)
+    for one in found:
+        if format is Format.JSON:
+            typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
+        elif isinstance(one, InvoiceStatus):
+            _print_invoice(one, lang)
+        else:
+            _print_flow(one, lang)
+
+
+def _print_overview(told: dict[str, Any], format: Format, lang: Lang) -> None:
+    if format is Format.JSON:
+        typer.echo(json.dumps(told, default=str, ensure_ascii=False))
+        return
+    labels = _LABELS[lang]
+    for what, words in (("deposits", STATES[lang]), ("invoices", OUTCOMES[lang])):
+        table = [(labels[what], labels["count"])]
+        table += [(words.get(state, state), str(count)) for state, count in sorted(told[what].items())]
+        typer.echo(columns(table, right=frozenset({1})) + "\n")
+    if told["unsent"]:
+        typer.echo(f"{told['unsent']} fichiers restent à envoyer ; chorus-edi run les envoie")
+    for partner, name, why in told["faults"]:
+        typer.echo(paragraph(partner, f"{shown(name)} : {why}", indent=0))
+
+
+def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
+    deposit, labels = flow.deposit, _LABELS[lang]
+    typer.echo(typer.style(f"{shown(deposit.name)}  {STATES[lang].get(deposit.state, deposit.state)}", bold=True))
+    _print_rows(
+        lang,
+        (
+            ("partner", deposit.partner),
+            ("received", f"{_local(deposit.received_at)} (Paris), {deposit.size_bytes} {labels['bytes']}"),
+            ("sha256", deposit.sha256),
+            ("interface", flow.interface),
+            ("snapshot", flow.snapshot),
+            ("first", flow.first_name),
+            ("fault", deposit.fault),
+        ),
+        indent=2,
+    )
+    _print_findings(flow.findings, lang, indent=2)
+    for file in flow.files:
+        sent = labels["sent" if file.state == "sent" else "to send"]
+        typer.echo(paragraph(sent, f"{file.place}/out/{file.name}"))
+    for invoice in flow.invoices:
+        _print_invoice(invoice, lang)
+
+
+def _print_invoice(invoice: "InvoiceStatus", lang: Lang) -> None:
+    from pipeline.lifecycle import LABELS
+
+    labels = _LABELS[lang]
+    outcome = OUTCOMES[lang].get(invoice.outcome, invoice.outcome)
+    typer.echo(typer.style(f"  {shown(invoice.supplier)}/{shown(invoice.number)}  {outcome}", bold=True))
+    _print_rows(
+        lang,
+        (
+            ("flow", f"{invoice.flow_name}, {labels['invoice']} {invoice.rank}"),
+            ("recipient", f"{invoice.recipient} {invoice.recipient_name}".strip()),
+            ("service", invoice.service),
+            ("commitment", invoice.commitment),
+            ("total", f"{invoice.total} {invoice.currency}" if invoice.total else ""),
+            ("pending", f"{labels['since']} {_local(invoice.pending_since)}" if invoice.pending_since else ""),
+        ),
+        indent=4,
+    )
+    _print_findings(invoice.findings, lang, indent=4)
+    for step in invoice.history:
+        comment = f" : {shown(step.comment)}" if step.comment else ""
+        typer.echo(f"      {_local(step.at)}  {step.status} {LABELS.get(step.status, '')}{comment}")
+
+
+def _print_rows(lang: Lang, rows: Iterable[tuple[str, str]], *, indent: int) -> None:
+    for label, text in rows:
+        if text:
+            typer.echo(paragraph(_LABELS[lang][label], shown(text), indent=indent))
+
+
+def _print_findings(findings: "Iterable[Finding]", lang: Lang, *, indent: int) -> None:
+    from pipeline.returns import message
+
+    for finding in findings:
+        if finding.severity != "info":
+            typer.echo(paragraph(finding.rule, shown(message.text(finding, lang.value)), indent=indent))
+
+
+def _local(at: datetime) -> str:
+    from pipeline.model import PARIS
+
+    return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M:%S}"
