@@ -131,7 +131,7 @@ def work(home: Path) -> None:
     print(
         json.dumps(
             {"stages": spent, "flows": summary.flows, "invoices": summary.invoices, "refusals": refusals,
-             "faults": summary.faults}
+             "faults": [fault.en for fault in summary.faults]}
         )
     )  # fmt: skip
 

@@ -26,6 +26,11 @@ class Said:
         """The same, after the place that it is about."""
         return Said(f"{place} : {self.fr}", f"{place}: {self.en}")
 
+    def because(self, cause: "Said | str") -> "Said":
+        """The same, with what caused it: a reason of ours, or the words of a library as they are."""
+        reason = Said(cause, cause) if isinstance(cause, str) else cause
+        return Said(f"{self.fr} : {reason.fr}", f"{self.en}: {reason.en}")
+
     def then(self, more: "Said") -> "Said":
         """The same, and then something more: most often what to do."""
         return Said(f"{self.fr} ; {more.fr}", f"{self.en}; {more.en}")

@@ -13,6 +13,7 @@ from pipeline.adapters.ledger import claims, queries, reference
 from pipeline.adapters.ledger.rows import Partner
 from pipeline.adapters.read_pool import ReadPool
 from pipeline.model import PARIS
+from pipeline.ports import Said
 from pipeline.routing.directory import is_too_old
 from pipeline.running import daily, deliver
 from pipeline.running.administer import (
@@ -129,9 +130,27 @@ def _look_at_what_waits(home: Home, summary: RunSummary) -> None:
         directory = reference.last_snapshot(db, reference.DIRECTORY)
     summary.pending = waits.pending
     if directory is not None and is_too_old(directory, today, home.settings.terms()):
-        summary.notice(f"the directory is of {directory.day}; `chorus-edi directory import` brings a new one")
+        summary.notice(
+            Said(
+                f"l'annuaire date du {directory.day} ; chorus-edi directory import CHEMIN en charge un plus récent",
+                f"the directory is of {directory.day}; `chorus-edi directory import` brings a new one",
+            )
+        )
     if waits.pending_since is not None and now - waits.pending_since > timedelta(hours=24):
-        age = (now - waits.pending_since).days
-        summary.notice(f"{waits.pending} invoice(s) wait for the State's commitments, the oldest for {age} day(s)")
+        age, limit = (now - waits.pending_since).days, home.settings.reference_data.hold_max_days
+        summary.notice(
+            Said(
+                f"factures en attente des engagements de l'État : {waits.pending}, la plus ancienne depuis {age} j ; "
+                f"chorus-edi commitments import ou available y met fin, chorus-edi decide tranche après {limit} j",
+                f"{waits.pending} invoice(s) wait for the State's commitments, the oldest for {age} day(s); "
+                "`chorus-edi commitments import` or `available` ends it, "
+                f"`chorus-edi decide` settles it after {limit} day(s)",
+            )
+        )
     if waits.quarantined:
-        summary.notice(f"{waits.quarantined} deposit(s) are set apart; `chorus-edi status` names them")
+        summary.notice(
+            Said(
+                f"dépôts mis à part : {waits.quarantined} ; chorus-edi status les nomme",
+                f"{waits.quarantined} deposit(s) are set apart; `chorus-edi status` names them",
+            )
+        )

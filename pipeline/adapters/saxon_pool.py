@@ -8,10 +8,10 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
-from pipeline.adapters.artefacts import Artefacts
+from pipeline.adapters.artefacts import Artefacts, unusable
 from pipeline.adapters.saxon_process import Died, Late, SaxonProcess
 from pipeline.model import PackRun
-from pipeline.ports import Fault, Hit, RulesRan
+from pipeline.ports import Fault, Hit, RulesRan, Said
 
 ENGINE = "saxon"
 DEADLINE_S = 60.0  # 10,000 lines take 22 s of French rules; nothing honest takes more
@@ -35,30 +35,41 @@ class SaxonEngine:
         return self._server.pid if self._server else 0
 
     def run(self, pack: str, document: bytes) -> RulesRan:
-        doing = ""
+        doing = Said("au démarrage", "while it started")
         for _ in range(_TRIES):
             try:
-                doing = f"while it compiled pack {pack}"
+                doing = Said(f"en compilant {pack}", f"while it compiled pack {pack}")
                 server = self._with(pack)
-                doing = f"while pack {pack} ran on a document"
+                doing = Said(f"pendant que {pack} tournait sur un document", f"while pack {pack} ran on a document")
                 answer = server.run(pack, document)
             except Died:
                 self.close()
                 continue
             except Late as err:
                 self._abandon()
-                raise Fault(f"the rule engine gave no answer within {self._deadline_s:g} s {doing}") from err
+                raise Fault(
+                    Said(
+                        f"le moteur de règles n'a pas répondu en {self._deadline_s:g} s {doing.fr} ; relancer la même "
+                        "commande, et signaler ce qui se répète",
+                        f"the rule engine gave no answer within {self._deadline_s:g} s {doing.en}; run the same "
+                        "command again, and report it if it comes back",
+                    )
+                ) from err
             except Fault:
                 raise
             except BaseException:  # an answer is still on its way: the next document must not get it
                 self._abandon()
                 raise
             if "fault" in answer:
-                raise Fault(f"OFF-006: {answer['fault']}")
+                raise unusable(Said(**answer["fault"]))
             return RulesRan(tuple(Hit(*hit) for hit in answer.get("hits", ())), answer.get("stopped", ""))
-        raise Fault(
-            f"OFF-006: the rule engine ended {_TRIES} times {doing}; "
-            "python -I -m pipeline.workers.saxon_server shows whether it starts"
+        raise unusable(
+            Said(
+                f"le moteur de règles s'est arrêté {_TRIES} fois {doing.fr} ; "
+                "python -I -m pipeline.workers.saxon_server montre s'il démarre",
+                f"the rule engine ended {_TRIES} times {doing.en}; "
+                "python -I -m pipeline.workers.saxon_server shows whether it starts",
+            )
         )
 
     def describe(self, pack: str) -> PackRun:
@@ -104,13 +115,18 @@ class SaxonEngine:
         said = server.compiled(pack)
         if "fault" in said:
             self.close()
-            raise Fault(f"OFF-006: {said['fault']}")
+            raise unusable(Said(**said["fault"]))
         files = self._artefacts.pack(pack)
         if said["sheet"] != self._artefacts.digest(files.sheet) or (
             files.code_list and said["code_list"] != self._artefacts.digest(files.code_list)
         ):
             self.close()
-            raise Fault(f"OFF-006: the files of pack {pack} changed while they were read; run it again")
+            raise unusable(
+                Said(
+                    f"les fichiers de {pack} ont changé pendant leur lecture ; relancer la même commande",
+                    f"the files of pack {pack} changed while they were read; run it again",
+                )
+            )
         return server
 
     def _abandon(self) -> None:

@@ -1,6 +1,7 @@
 """What the operating system refuses, in both languages: it speaks English to a service, whoever reads it."""
 
 import errno
+import os
 from types import MappingProxyType
 
 from pipeline.ports import Said
@@ -31,6 +32,12 @@ _FRENCH = MappingProxyType(
 
 
 def why(error: OSError) -> Said:
-    """The reason alone; whoever asks knows the place. A rare one stays in the system's own words."""
+    """The reason alone, where whoever asks knows the place. A rare one stays in the system's own words."""
     english = error.strerror or str(error)
     return Said(_FRENCH.get(error.errno or 0, english), english)
+
+
+def where_and_why(error: OSError) -> Said:
+    """The reason, after the file that the error names, if it names one."""
+    is_named = isinstance(error.filename, str | bytes) and error.filename  # a descriptor says nothing to anybody
+    return why(error).at(os.fsdecode(error.filename)) if is_named else why(error)

@@ -2,8 +2,8 @@
 
 import re
 from datetime import date
-from typing import NamedTuple
 
+from pipeline.ports import Said
 from pipeline.values import parse_iso_day
 
 CELL_CHARS_MAX = 4_000  # an address is shorter; what is longer is another kind of file
@@ -11,13 +11,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", re.ASCII)
 _TRUE = frozenset({"true", "1", "o", "oui", "actif", "active"})
 _FALSE = frozenset({"false", "0", "n", "non", "inactif", "inactive"})
-
-
-class Said(NamedTuple):
-    """One thing to say, in both languages."""
-
-    fr: str
-    en: str
 
 
 class WrongValueError(ValueError):
@@ -53,9 +46,7 @@ def identifier(cell: str) -> str:
 def needed(cell: str) -> str:
     found = text(cell)
     if not found:
-        raise WrongValueError(
-            Said("valeur vide", "empty value"), Said("renseigner la valeur", "give the value")
-        )
+        raise WrongValueError(Said("valeur vide", "empty value"), Said("renseigner la valeur", "give the value"))
     return found
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.adapters.table_cells import Said, WrongValueError
+from pipeline.adapters.system_errors import why
+from pipeline.adapters.table_cells import WrongValueError
+from pipeline.ports import Said
 
 
 class ReferenceFileError(Exception):
@@ -29,8 +31,7 @@ class ReferenceFileError(Exception):
             place += f", {'line' if lang == 'en' else 'ligne'} {self.line}"
         if self.column:
             place += f", {'column' if lang == 'en' else 'colonne'} {self.column}"
-        what, remedy = (self.what.en, self.remedy.en) if lang == "en" else (self.what.fr, self.remedy.fr)
-        return f"{place}: {what}; {remedy}" if lang == "en" else f"{place} : {what} ; {remedy}"
+        return self.what.then(self.remedy).at(place).in_words(lang)
 
     def __str__(self) -> str:
         return self.in_words()
@@ -130,9 +131,10 @@ def csv_lines(path: Path, error: type[ReferenceFileError]) -> Iterator[Line]:
     try:
         stream = path.open(encoding="utf-8-sig", newline="")
     except OSError as err:
+        reason = why(err)
         raise error(
             path.name,
-            Said(f"illisible ({err.strerror})", f"cannot be read ({err.strerror})"),
+            Said(f"illisible ({reason.fr})", f"cannot be read ({reason.en})"),
             Said("vérifier le chemin et les droits", "check the path and the permissions"),
         ) from err
     with stream:
@@ -173,4 +175,4 @@ def table(
         yield line.number, layout.values(line)
 
 
-__all__ = ["Column", "Layout", "Line", "ReferenceFileError", "Said", "csv_lines", "table"]
+__all__ = ["Column", "Layout", "Line", "ReferenceFileError", "csv_lines", "table"]

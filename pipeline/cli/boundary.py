@@ -1,7 +1,8 @@
-"""Where exceptions become one sentence on standard error and an exit code. No traceback ever reaches a user."""
+"""Where exceptions become one sentence on standard error and an exit code; a traceback comes only on demand."""
 
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,6 +10,7 @@ REFUSED = 1
 USAGE = 2
 FAULT = 3
 INTERRUPTED = 130
+DEBUG = "CHORUS_EDI_DEBUG"  # =1: a bug shows its traceback
 
 
 class UsageError(Exception):
@@ -41,22 +43,41 @@ def run(arguments: list[str]) -> int:
         return _nobody_reads()
     except BrokenPipeError:
         return _nobody_reads()
-    except OSError as error:
-        where = f" : {os.fsdecode(error.filename)}" if error.filename else ""
-        return _say(f"{error.strerror or error}{where}", FAULT)
     except Exception as error:
-        from pipeline.ports import Fault  # not above: this import weighs more than all of `flows`
-
-        return _say(str(error) if isinstance(error, Fault) else _bug(error), FAULT)
+        return _say(_failure(error, _lang_of(arguments)), FAULT)
 
 
-def _bug(error: Exception) -> str:
+def _failure(error: Exception, lang: str) -> str:
+    """A fault in its own words, what the system refuses with the place, or a slip of ours."""
+    from pipeline.adapters.system_errors import where_and_why  # not above: they weigh more than all of `flows`
+    from pipeline.cli.layout import shown
+    from pipeline.ports import Fault, Said
+
+    if isinstance(error, Fault):
+        return shown(error.in_words(lang))
+    if isinstance(error, OSError):
+        again = Said("y remédier, puis relancer la même commande", "mend it and run the same command again")
+        return shown(where_and_why(error).then(again).in_words(lang))
+    return shown(_bug(error, lang))
+
+
+def _bug(error: Exception, lang: str) -> str:
     """A slip of ours: what, and where in our code, for whoever reports it."""
     import traceback
 
+    if os.environ.get(DEBUG) == "1":
+        traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"erreur interne, à signaler : {what} ({Path(frame.filename).name}:{frame.lineno})"
+    what = " ".join(f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})".split())
+    if lang == "en":
+        return f"internal error, please report it: {what}; {DEBUG}=1 shows where it comes from"
+    return f"erreur interne, à signaler : {what} ; {DEBUG}=1 montre d'où elle vient"
+
+
+def _lang_of(arguments: list[str]) -> str:
+    """As typed, not as parsed: what fails may be the parsing."""
+    typed = [after for word, after in pairwise([*arguments, ""]) if word == "--lang"]
+    return "en" if "en" in typed or "--lang=en" in arguments else "fr"
 
 
 def _interrupted() -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.boundary import FAULT, REFUSED, UsageError
+from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.layout import columns, paragraph
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def demo(
 ) -> None:
     """Des flux de chaque sorte, du dossier de dépôt aux réponses, en une commande."""
     from pipeline import runner
-    from pipeline.cli.operate import _progress, print_invariants
+    from pipeline.cli.operate import _progress, print_invariants, say_faults
 
     samples = sample_folder()
     prepare_folder(home)
@@ -88,10 +88,7 @@ def demo(
     print_invariants(lines)
     typer.echo(f"\nUn second run : {'rien à faire' if again.is_idle else 'quelque chose a été refait'}")
     typer.echo(f"\nÀ vous : chorus-edi status --home {home}   |   chorus-edi explain RTG-021")
-    for fault in done.faults:
-        typer.echo(f"chorus-edi : {fault}", err=True)
-    if done.faults:
-        raise typer.Exit(FAULT)
+    say_faults(done)
     if not again.is_idle or not all(line.ok for line in lines):
         raise typer.Exit(REFUSED)
 

@@ -45,7 +45,14 @@ def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(
 def paragraph(label: str, text: str, *, indent: int = 2) -> str:
     """A label and a folded text beside it."""
     head = " " * indent + label.ljust(LABEL_WIDTH)
-    return textwrap.fill(text, width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False)
+    return textwrap.fill(
+        text,
+        width(),
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,  # a command or a flow name stays whole
+    )
 
 
 def counted(count: int, word: str) -> str:

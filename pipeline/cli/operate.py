@@ -14,8 +14,9 @@ from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOpt
 from pipeline.cli.words import OUTCOMES, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from pipeline.reconcile import Line
     from pipeline.runner import RunSummary, Told
 
 
@@ -39,11 +40,11 @@ def run(
     with opened(home) as place, _progress(quiet=format is Format.JSON or watch) as progress:
         done = runner.run(place, watch=watch, on_verdict=told, on_progress=progress)
     if format is Format.TEXT:
-        print_summary(done)
-    _say_faults(done)
+        print_summary(done, lang)
+    say_faults(done, lang)
 
 
-def print_summary(done: "RunSummary") -> None:
+def print_summary(done: "RunSummary", lang: Lang = Lang.FR) -> None:
     """What the run did, in a few lines."""
     if done.is_idle and not done.faults:
         typer.echo("rien à faire : tout ce qui a été déposé a reçu sa réponse")
@@ -67,13 +68,13 @@ def print_summary(done: "RunSummary") -> None:
             if text:
                 typer.echo(paragraph(label, text, indent=0))
     for notice in done.notices:
-        typer.echo(paragraph("À noter", notice, indent=0))
+        typer.echo(paragraph("À noter", shown(notice.in_words(lang.value)), indent=0))
 
 
-def _say_faults(done: "RunSummary") -> None:
+def say_faults(done: "RunSummary", lang: Lang = Lang.FR) -> None:
     """A fault is ours: it goes to standard error and gives exit code 3."""
     for fault in done.faults:
-        print(f"chorus-edi : {fault}", file=sys.stderr)
+        print(f"chorus-edi : {shown(fault.in_words(lang.value))}", file=sys.stderr)
     if done.faults:
         raise typer.Exit(FAULT)
 
@@ -120,21 +121,24 @@ def decide(
     typer.echo(f"décision enregistrée pour {', '.join(shown(one) for one in covered)} ; chorus-edi run l'applique")
 
 
-def verify(home: HomeOption = None, format: FormatOption = Format.TEXT) -> None:
+def verify(home: HomeOption = None, format: FormatOption = Format.TEXT, lang: LangOption = Lang.FR) -> None:
     """Les invariants, une ligne chacun ; code 1 si l'un est rompu."""
     from pipeline import runner
 
     with existing_home(home) as place:
         lines = runner.verify(place)
-    print_invariants(lines, format)
+    print_invariants(lines, format, lang)
     if not all(line.ok for line in lines):
         raise typer.Exit(REFUSED)
 
 
-def print_invariants(lines: "tuple[Any, ...]", format: Format = Format.TEXT) -> None:
+def print_invariants(lines: "Sequence[Line]", format: Format = Format.TEXT, lang: Lang = Lang.FR) -> None:
+    """JSON gives the name that never changes and both languages; under a red line people read what to do."""
     for line in lines:
         if format is Format.JSON:
-            typer.echo(json.dumps(asdict(line), default=str, ensure_ascii=False))
+            typer.echo(json.dumps(asdict(line), ensure_ascii=False))
             continue
         mark = typer.style("✔", fg="green") if line.ok else typer.style("✘", fg="red")
-        typer.echo(f"{mark} {line.name.ljust(34)} {line.detail}")
+        typer.echo(f"{mark} {line.label.in_words(lang.value).ljust(20)} {shown(line.detail.in_words(lang.value))}")
+        if not line.ok:
+            typer.echo(f"  → {line.remedy.in_words(lang.value)}")

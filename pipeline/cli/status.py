@@ -76,7 +76,7 @@ def _print_overview(told: dict[str, Any], format: Format, lang: Lang) -> None:
     if told["unsent"]:
         typer.echo(f"{told['unsent']} fichiers restent à envoyer ; chorus-edi run les envoie")
     for partner, name, why in told["faults"]:
-        typer.echo(paragraph(partner, f"{shown(name)} : {why}", indent=0))
+        typer.echo(paragraph(partner, f"{shown(name)} : {shown(why[lang.value])}", indent=0))
 
 
 def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
@@ -91,7 +91,7 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
             ("interface", flow.interface),
             ("snapshot", flow.snapshot),
             ("first", flow.first_name),
-            ("fault", deposit.fault),
+            ("fault", deposit.fault.in_words(lang.value) if deposit.fault else ""),
         ),
         indent=2,
     )

@@ -21,11 +21,12 @@ _BLANKS = b" \t\r\n\x00"  # with the zeros of UTF-16 and UTF-32
 _EBCDIC = b"\x4c\x6f\xa7\x94"  # <?xm
 _SHOWN_MAX = 120
 _XSLT = "http://www.w3.org/1999/XSL/Transform"
+_UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CII = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
 _UNITARY = "CPPFactureMixteUnitaire"
 _KINDS = {
-    ("urn:oasis:names:specification:ubl:schema:xsd:Invoice-2", "Invoice"): Kind.UBL,
-    ("urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2", "CreditNote"): Kind.UBL,
+    (f"{_UBL}Invoice-2", "Invoice"): Kind.UBL,
+    (f"{_UBL}CreditNote-2", "CreditNote"): Kind.UBL,
     (_CII, "CrossIndustryInvoice"): Kind.CII,
     ("", "CPPFactureMixte"): Kind.MIXED,
     ("http://www.w3.org/2000/09/xmldsig#", "Signature"): Kind.XADES,
@@ -36,7 +37,7 @@ _EXPECTED = ("send UBL, CII, Factur-X or CPPFactureMixte", "envoyez UBL, CII, Fa
 _KNOWN_OTHERS = {
     "CPPStatut": (
         "statuses of a recipient are not taken in yet",
-        "les statuts d'un destinataire ne sont pas encore reçus",
+        "le dépôt de statuts par les destinataires n'est pas encore ouvert",
     ),
     "CPPFacturePivot": (
         "the pivot is what the platform sends, never what it receives",
@@ -44,7 +45,7 @@ _KNOWN_OTHERS = {
     ),
     "CrossDomainAcknowledgementAndResponse": (
         "lifecycle messages (CDAR) belong to the reform and are not taken in yet",
-        "les messages de cycle de vie (CDAR) relèvent de la réforme et ne sont pas encore reçus",
+        "les messages de cycle de vie (CDAR) relèvent de la réforme ; leur dépôt n'est pas encore ouvert",
     ),
     "PES_Facture": ("the PES format was withdrawn", "le format PES Facture a été retiré"),
     "CrossIndustryDocument": (
@@ -54,6 +55,14 @@ _KNOWN_OTHERS = {
     "CrossIndustryInvoice": (
         "this is another version of CII; D16B or later is expected",
         "c'est une autre version de CII ; D16B ou plus récent est attendu",
+    ),
+    "Invoice": (
+        f"a UBL invoice has its root Invoice in the namespace {_UBL}Invoice-2",
+        f"en UBL, la racine Invoice est dans l'espace de noms {_UBL}Invoice-2",
+    ),
+    "CreditNote": (
+        "send the credit note as an Invoice of type 381",
+        "envoyez l'avoir sous la racine Invoice, avec le type 381",
     ),
     "EDIFACT": (
         "EDIFACT is not supported; have your operator convert it",
@@ -128,7 +137,7 @@ def nature(head: bytes) -> tuple[str, str]:
         if head.startswith(mark):
             return english, french
     if not _text_of(head):
-        return "blank", "vide de tout texte"
+        return "blank", "sans aucun texte"
     is_text = all(byte >= 32 or byte in b"\t\r\n" for byte in head[:_PDF_WITHIN_BYTES])
     return ("text", "du texte") if is_text else ("an unknown binary file", "un fichier binaire inconnu")
 
@@ -160,9 +169,7 @@ def _look(part: Part, terms: Terms, alone: bool) -> tuple[Kind, tuple[Finding, .
             return _unknown(_no_invoice(part.name, "EDIFACT", "", terms))
         case _:
             kind, kind_fr = nature(head)
-            return _unknown(
-                finding(terms, codes.FIL_003, "inner file", member=part.name, value=kind, kind=kind, kind_fr=kind_fr)
-            )
+            return _unknown(finding(terms, codes.FIL_003, "inner file", member=part.name, kind=kind, kind_fr=kind_fr))
 
 
 def _look_into(part: Part, terms: Terms, alone: bool) -> tuple[Kind, tuple[Finding, ...]]:

@@ -133,14 +133,20 @@ def _envelope(
     members: list[MemberSeen], name: FlowName | None, announced: str, is_broken: bool, terms: Terms
 ) -> Iterator[Finding | None]:
     """What is said of the files of an archive together."""
-    kept = {Kind.XADES, Kind.STYLESHEET}
+    kept = {
+        Kind.XADES: ("signature files", "fichiers de signature"),
+        Kind.STYLESHEET: ("style sheets", "feuilles de style"),
+    }
     if not is_broken and all(member.kind in kept for member in members):
         names = ", ".join(member.name for member in members)
         yield finding(terms, codes.ENV_005, "archive", value=names, members=names)
-    for kind in sorted(kept):
+    for kind, (called, called_fr) in sorted(kept.items()):
         same = [member.name for member in members if member.kind is kind]
         if len(same) > 1:
-            yield finding(terms, codes.ENV_009, "archive", count=len(same), members=", ".join(same))
+            listed = ", ".join(same)
+            yield finding(
+                terms, codes.ENV_009, "archive", count=len(same), members=listed, kind=called, kind_fr=called_fr
+            )
     for member in members:
         if member.kind is Kind.XADES:
             yield finding(terms, codes.ENV_010, "XAdES file", member=member.name)

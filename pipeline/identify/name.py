@@ -15,7 +15,7 @@ _GRAMMAR = re.compile(
     rf"({_PREFIXES})([0-9]{{4}})[A-Z]_([A-Z0-9]{{6}})_([A-Z0-9]{{6}})([0-9]{{4}})([0-9A-Z]{{15}})", re.ASCII
 )
 _OWN = re.compile(r"(ACT|CTL)(9001|9002)A_([A-Z0-9]{6})_([A-Z0-9]{6})(9001|9002)([0-9A-Z]{15})", re.ASCII)
-_OTHER = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
+_OTHER = re.compile(r"\\x[0-9a-f]{2}|[^A-Za-z0-9_]", re.ASCII)  # a byte that is no UTF-8 is shown as \xNN
 # where each part lies, its pattern, and what it is in English and French
 _PARTS = (
     (0, 8, rf"(?:{_PREFIXES})[0-9]{{4}}[A-Z]|(?:ACT9001|CTL9002)A", "the interface code", "le code interface"),
@@ -79,8 +79,11 @@ def _why(name: str) -> tuple[str, str]:
     """The first thing that is wrong: a character that no part may hold, a part, then the length."""
     other = _OTHER.search(name)
     if other is not None:
-        at = other.start() + 1
-        return f"character {other[0]!r} at position {at}", f"caractère « {other[0]} » à la position {at}"
+        at, shown = other.start() + 1, other[0]
+        if shown == " ":
+            return f"a blank at position {at}", f"un espace à la position {at}"
+        quoted = f"'{shown}'" if len(shown) > 1 else repr(shown)
+        return f"character {quoted} at position {at}", f"caractère « {shown} » à la position {at}"
     for start, end, pattern, part, part_fr in _PARTS:
         piece = name[start:end]
         if re.fullmatch(pattern, piece, re.ASCII) is None and (len(piece) == end - start or end == LENGTH):

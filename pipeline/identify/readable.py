@@ -12,15 +12,16 @@ from collections.abc import Iterator
 _PDF = b"%PDF"
 _ZIP = b"PK\x03\x04"
 _HEAD_CHARS = 64
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF16 = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 # EmbeddedDocumentBinaryObject in UBL, AttachmentBinaryObject in CII
 _BINARY = re.compile(rb"BinaryObject(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[)?([A-Za-z0-9+/=\s]+)")
 
 
 def carries_pdf(document: bytes) -> bool:
     """True when an embedded file, or the one file zipped in it, begins like a PDF."""
-    if document.startswith(_UTF16_MARKS):
-        document = document.decode("utf-16", "replace").encode("utf-8", "replace")
+    encoding = _UTF16.get(document[:2])
+    if encoding:
+        document = document.decode(encoding, "replace").encode("utf-8", "replace")
     return any(_is_pdf(encoded) for encoded in _embedded(document))
 
 

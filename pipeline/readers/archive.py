@@ -22,16 +22,16 @@ _NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9 ._-]*")
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _COUNTED_MAX = 10  # times the cap: beyond it entries are not even counted
 _KINDS_FR = {
-    tar.DIRECTORY: "répertoire",
-    "symbolic link": "lien symbolique",
-    "hard link": "lien dur",
-    "character device": "périphérique",
-    "block device": "périphérique",
-    "named pipe": "tube nommé",
-    "sparse file": "fichier creux",
-    "path": "chemin",
-    "name with other characters": "nom avec d'autres caractères",
-    "name that is too long": "nom trop long",
+    tar.DIRECTORY: "c'est un répertoire",
+    "symbolic link": "c'est un lien symbolique",
+    "hard link": "c'est un lien dur",
+    "character device": "c'est un périphérique",
+    "block device": "c'est un périphérique",
+    "named pipe": "c'est un tube nommé",
+    "sparse file": "c'est un fichier creux",
+    "path": "son nom est un chemin",
+    "name with other characters": "son nom contient des caractères non admis",
+    "name that is too long": "son nom est trop long",
 }
 
 
@@ -57,7 +57,9 @@ def unpack(source: BinaryIO, spool: BinaryIO, terms: Terms) -> Unpacked:
     """
     unzipped = gunzip(source, spool, terms.archive)
     if unzipped.cap:
-        return _refused(finding(terms, codes.ENV_002, "archive", limit=unzipped.cap, ratio=unzipped.ratio))
+        limit_fr = unzipped.cap.replace(" B", " octets").replace(":1", " fois la taille du fichier reçu")
+        told = finding(terms, codes.ENV_002, "archive", limit=unzipped.cap, limit_fr=limit_fr, ratio=unzipped.ratio)
+        return _refused(told)
     if unzipped.broken:
         return _refused(_unreadable(terms, unzipped.broken, "flux gzip illisible ou tronqué", unzipped.taken_bytes))
     found: list[Finding | None] = []
@@ -104,7 +106,7 @@ def _plain_files(listed: list[tar.Entry], found: list[Finding | None], terms: Te
         kind = _oddity(name, entry.kind, terms.archive.name_chars_max)
         if kind:
             shown = name.decode("utf-8", "backslashreplace")
-            kind_fr = _KINDS_FR.get(kind, kind)
+            kind_fr = _KINDS_FR.get(kind, "c'est une entrée d'un type inconnu")
             found.append(
                 finding(terms, codes.ENV_003, "archive member", member=shown, value=shown, kind=kind, kind_fr=kind_fr)
             )

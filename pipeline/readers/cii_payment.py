@@ -50,20 +50,27 @@ class TaxTotals(NamedTuple):
 
 
 def read_tax_totals(totals: Group, currency: Text | None, vat_currency: Text | None) -> TaxTotals:
-    """The two VAT totals, told apart by their currency: BT-110 in BT-5, BT-111 in BT-6; one alone may leave it out."""
+    """The two VAT totals, told apart by their currency: BT-110 in BT-5, BT-111 in BT-6; a single one may leave it out,
+    and is BT-110 where no other is.
+    """
     wanted = "" if currency is None else currency.text
     accounting = "" if vat_currency is None else vat_currency.text
     held = totals.children("ram:TaxTotalAmount")
     total: Amount | None = None
     total_accounting: Amount | None = None
+    unnamed: list[Amount | None] = []
     for element, path in held:
         given_in = element.get("currencyID") or ""
         is_accounting = accounting not in {"", wanted} and given_in == accounting
         amount = read_amount(element, "BT-111" if is_accounting else "BT-110", path, totals.found, given_in)
         if is_accounting:
             total_accounting = total_accounting or amount
-        elif given_in == wanted or not wanted or (not given_in and len(held) == 1):
+        elif given_in == wanted or not wanted:
             total = total or amount
+        elif not given_in:
+            unnamed.append(amount)
+    if total is None and len(unnamed) == 1:
+        total = unnamed[0]
     return TaxTotals(total, total if accounting and accounting == wanted else total_accounting)
 
 

@@ -17,7 +17,7 @@ from lxml import etree
 from pipeline import codes
 from pipeline.codes import Code, Severity
 from pipeline.model import Finding
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.terms import Terms, XmlLimits
 
 Tree = etree._ElementTree
@@ -204,14 +204,19 @@ def _tree(document: bytes, limits: XmlLimits, huge: bool) -> Tree:
     except etree.XMLSyntaxError as err:
         code = getattr(err, "code", 0)  # of libxml2
         if code == etree.ErrorTypes.ERR_NO_MEMORY or str(err.msg).startswith("unknown error"):
-            raise Fault("out of memory while parsing; give the reader more memory and run again") from err
+            raise Fault(
+                Said(
+                    "mémoire insuffisante pour lire le XML ; donner plus de mémoire au lecteur, puis relancer",
+                    "out of memory while parsing; give the reader more memory and run again",
+                )
+            ) from err
         if "Excessive depth" in str(err.msg):
             raise _over("depth", 2_048 if huge else 256, limits.depth_max) from err
         if code == etree.ErrorTypes.ERR_RESOURCE_LIMIT:
             raise _over("text", len(document), limits.text_chars_max) from err
         raise _malformed(err) from err
     except ValueError as err:  # what lxml refuses before libxml2 sees it
-        raise _Refused(codes.XML_001, why=str(err), why_fr=str(err)) from err
+        raise _Refused(codes.XML_001, line=1, column=1, why=str(err), why_fr=str(err)) from err
     if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None:
         raise _Refused(codes.XML_002, "<!DOCTYPE")
     return tree
@@ -280,7 +285,7 @@ def _malformed(err: etree.XMLSyntaxError) -> _Refused:
     why = " ".join(_PLACE_AT_END.sub("", str(err.msg)).split())[:_WHY_CHARS_MAX] or "not well-formed"
     french = _WHY_FR.get(getattr(err, "code", 0))
     why_fr = f"{french} ({why})" if french else why
-    return _Refused(codes.XML_001, line=err.lineno or 0, column=err.offset or 0, why=why, why_fr=why_fr)
+    return _Refused(codes.XML_001, line=err.lineno or 1, column=err.offset or 1, why=why, why_fr=why_fr)
 
 
 def _finding(refused: _Refused, member: str, terms: Terms) -> Finding:

@@ -55,8 +55,11 @@ class Given(NamedTuple):
 
     @property
     def type(self) -> str:
-        """The legacy type, "" where the scheme is unknown or absent and the form is neither SIRET nor SIREN."""
-        if self.is_siret or self.is_siren:
+        """The legacy type, "" where the scheme is unknown or absent and the form is neither SIRET nor SIREN.
+
+        Under 0002 stands one of the two, well formed or not: PTY-003 then says what is wrong with it.
+        """
+        if self.is_siret or self.is_siren or self.scheme_text == SIREN_SCHEME:
             return SIRET
         return _TYPE_OF_SCHEME.get(self.scheme_text, "")
 

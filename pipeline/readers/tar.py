@@ -14,6 +14,7 @@ FILE, DIRECTORY = "file", "directory"
 _EXTENSION_BYTES_MAX = 65_536  # a name has at most 255 characters
 _EXTENSIONS_IN_A_ROW_MAX = 8
 _DECIMALS_MAX = 19
+_LOOKED_BYTES = 1 << 20
 _EXTENSIONS = {b"x", b"g", b"L", b"K"}
 _KINDS = {
     b"0": FILE,
@@ -59,12 +60,16 @@ class _Extended:
 
 
 def entries(spool: BinaryIO, size_bytes: int) -> Iterator[Entry]:
-    """Each entry in order. A zero block ends an archive; so does the end of the spool, as some writers leave it."""
+    """Each entry in order. A zero block ends an archive; so does the end of the spool, as some writers leave it.
+
+    What is no zero behind the end breaks it: of two archives put one behind the other, the second would be lost unsaid.
+    """
     at = 0
     extended = _Extended()
     while at < size_bytes:
         block = _read(spool, at, BLOCK, size_bytes)
         if block.count(0) == BLOCK:
+            _refuse_more(spool, at + BLOCK, size_bytes)
             return
         _refuse_bad_sum(block, at)
         type_ = block[156:157]
@@ -149,6 +154,21 @@ def _refuse_bad_sum(block: bytes, at: int) -> None:
         return
     if told != sum(byte - 256 if byte > 127 else byte for byte in rest):  # old writers sum signed characters
         raise _malformed(at)
+
+
+def _refuse_more(spool: BinaryIO, at: int, size_bytes: int) -> None:
+    spool.seek(at)
+    while at < size_bytes:
+        chunk = spool.read(min(_LOOKED_BYTES, size_bytes - at))
+        if not chunk:
+            return
+        if chunk.count(0) < len(chunk):
+            raise TarBroken(
+                "something stands behind the end of the tar (a second archive?)",
+                "quelque chose suit la fin du tar (une seconde archive ?)",
+                at + len(chunk) - len(chunk.lstrip(b"\0")),
+            )
+        at += len(chunk)
 
 
 def _read(spool: BinaryIO, at: int, length: int, size_bytes: int) -> bytes:

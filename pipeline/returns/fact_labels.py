@@ -1,4 +1,4 @@
-"""French and English labels of the facts that a message does not show, and that a description lists beside it."""
+"""What a description says beside the message: facts that it does not show, places that are no BT, words in facts."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -30,7 +30,7 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "name": ("nom", "name"),
         "number": ("numéro", "number"),
         "offset": ("position dans le fichier", "offset"),
-        "other": ("autre facture", "other"),
+        "other": ("rang et fichier de l'autre facture", "rank and file of the other invoice"),
         "party": ("partie", "party"),
         "place": ("emplacement", "place"),
         "rank": ("rang", "rank"),
@@ -39,7 +39,8 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "scheme": ("type d'identifiant", "scheme"),
         "siret": ("SIRET", "SIRET"),
         "size_bytes": ("taille en octets", "size in bytes"),
-        "snapshot": ("annuaire consulté", "directory snapshot"),
+        "sentence": ("explication", "explanation"),
+        "snapshot": ("données de référence consultées", "reference data consulted"),
         "successor": ("structure qui succède", "successor"),
         "supplier": ("fournisseur", "supplier"),
         "to": ("valide jusqu'au", "valid to"),
@@ -49,5 +50,38 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "value": ("valeur", "value"),
         "values": ("valeurs", "values"),
         "xsd_message": ("message du schéma", "message of the schema"),
+    }
+)
+
+# place of a rule -> French; a BT id, an XPath or a name of the format is the same in both languages
+PLACES_FR: Mapping[str, str] = MappingProxyType(
+    {
+        "BT-10 and BT-13": "BT-10 et BT-13",
+        "BT-10 or BT-13": "BT-10 ou BT-13",
+        "E1 XML": "en-tête du document XML",
+        "VAT qualifier": "qualifiant de TVA",
+        "XAdES file": "fichier de signature",
+        "XML encoding": "encodage du XML",
+        "archive member": "élément de l'archive",
+        "attachment category": "catégorie de la pièce jointe",
+        "content": "contenu du fichier",
+        "contract type": "type de contrat",
+        "flow": "flux",
+        "flow name": "nom du flux",
+        "inner file": "fichier du flux",
+        "inner file name": "nom du fichier dans l'archive",
+        "line delivery site": "lieu de livraison de la ligne",
+        "syntax name (API)": "nom de la syntaxe (API)",
+    }
+)
+# English words that stand in facts without a French twin
+WORDS_FR: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("party", "recipient"): "destinataire",
+        ("party", "supplier"): "fournisseur",
+        ("party", "validator"): "valideur",
+        ("party", "payee"): "encaisseur",
+        ("validator", "agent of the group"): "mandataire du groupement",
+        ("validator", "holder"): "titulaire",
     }
 )

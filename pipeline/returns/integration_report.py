@@ -33,6 +33,7 @@ _COUNTED = {
     },
 }
 _NONE = {message.FRENCH: "aucune facture intégrée", message.ENGLISH: "no invoice integrated"}
+_FILES = {message.FRENCH: ("fichier refusé", "fichiers refusés"), message.ENGLISH: ("file refused", "files refused")}
 
 
 def render(
@@ -62,15 +63,20 @@ def render(
 
 
 def comment(verdict: Verdict, lang: str = message.FRENCH) -> str:
-    """How many invoices of the flow became what, in one sentence."""
+    """How many invoices of the flow became what, in one sentence; of a refused file nobody knows how many it holds."""
     lang = message.ENGLISH if lang == message.ENGLISH else message.FRENCH
+    refused = sum(member.is_refused for member in verdict.read.members)
     if not verdict.invoices:
-        return _NONE[lang]
-    return ", ".join(_counted(verdict.count(outcome), outcome, lang) for outcome in InvoiceOutcome)
+        said = [_NONE[lang]]
+    else:
+        said = [_counted(verdict.count(outcome), _COUNTED[lang][outcome], lang) for outcome in InvoiceOutcome]
+    if refused:
+        said.append(_counted(refused, _FILES[lang], lang))
+    return ", ".join(said)
 
 
-def _counted(count: int, outcome: InvoiceOutcome, lang: str) -> str:
-    one, many = _COUNTED[lang][outcome]
+def _counted(count: int, words: tuple[str, str], lang: str) -> str:
+    one, many = words
     is_one = count == 1 or (count == 0 and lang == message.FRENCH)
     return f"{count} {one if is_one else many}"
 

@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 from pipeline.model import Finding
+from pipeline.returns.fact_labels import WORDS_FR
 from pipeline.returns.markup import shown
 
 FRENCH, ENGLISH = "fr", "en"
@@ -17,7 +18,7 @@ VALUE_MAX = 200
 PROSE_MAX = 2_000
 # Sentences of the schema, of an official rule, of a library: cut later than a value.
 _PROSE = frozenset({"sentence", "xsd_message", "why", "warnings"})
-_NOTHING = {FRENCH: "(néant)", ENGLISH: "(none)"}
+_NOTHING = {FRENCH: "néant", ENGLISH: "none"}
 # Control, bidirectional and zero-width characters, lone surrogates, and what XML cannot carry.
 _MISLEADING = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
@@ -70,6 +71,8 @@ def fact(finding: Finding, name: str, lang: str = FRENCH) -> str:
     is_official = finding.code.startswith("OFF-")
     limit = PROSE_MAX if name in _PROSE or (is_official and name == "text") else VALUE_MAX
     words = str(found)
+    if lang != ENGLISH:
+        words = WORDS_FR.get((name, words), words)
     if is_official and name == "text":  # the sheet's own "[BR-01]-" before the sentence says the id twice
         words = _OFFICIAL_HEAD.sub("", " ".join(words.split()), count=1)
     return display(words, limit) or _NOTHING.get(lang, _NOTHING[FRENCH])

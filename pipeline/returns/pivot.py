@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from pipeline.model import Invoice, Received
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.returns import pivot_invoice
 from pipeline.returns.envelope import envelope
 from pipeline.returns.markup import DECLARATION, escaped, leaf, optional
@@ -41,7 +41,15 @@ def unit(
     """
     unfit = pivot_invoice.unfit(invoice)
     if unfit:
-        raise Fault(f"no pivot holds the {', '.join(unfit)} of {member_name}: give their rules their severity back")
+        names = ", ".join(unfit)
+        raise Fault(
+            Said(
+                f"aucun pivot ne peut porter {names} de {member_name} ; rendre leur gravité à ces règles "
+                "(settings.toml, [severities])",
+                f"no pivot holds the {names} of {member_name}: give their rules their severity back "
+                "(settings.toml, [severities])",
+            )
+        )
     sink.write(pivot_invoice.header(invoice, received).encode())
     for rank, carried in enumerate(attachments(invoice, opened, interface, document, member_name), 1):
         _write_attachment(rank, carried, sink)

@@ -4,7 +4,7 @@ import string
 
 from pipeline.model import Finding, JudgedInvoice
 from pipeline.returns import message
-from pipeline.returns.fact_labels import LABELS
+from pipeline.returns.fact_labels import LABELS, PLACES_FR
 from pipeline.values import Text
 
 # (French, English)
@@ -48,12 +48,21 @@ def description(finding: Finding, invoice: JudgedInvoice | None, lang: str = mes
 def place(finding: Finding, lang: str = message.FRENCH) -> str:
     """BT id, XPath, line and column: what is known of them."""
     word = 1 if lang == message.ENGLISH else 0
-    known = [message.display(finding.at), message.display(finding.path, message.PROSE_MAX)]
+    known = [message.display(spot(finding.at, lang)), message.display(finding.path, message.PROSE_MAX)]
     if finding.line:
         known.append(_LINE[word].format(finding.line))
     if finding.column:
         known.append(_COLUMN[word].format(finding.column))
     return ", ".join(part for part in known if part)
+
+
+def spot(at: str, lang: str = message.FRENCH) -> str:
+    """A BT id, or what a finding is about where no BT is concerned.
+
+    >>> spot("BT-1"), spot("flow name")
+    ('BT-1', 'nom du flux')
+    """
+    return at if lang == message.ENGLISH else PLACES_FR.get(at, at)
 
 
 def _named(invoice: JudgedInvoice, word: int) -> str:
@@ -81,7 +90,7 @@ def _unsaid(finding: Finding, lang: str) -> str:
     listed = []
     for name in finding.facts:
         value = message.fact(finding, name, lang)
-        if name in shown or name.removesuffix("_fr") in shown or value in told or not str(finding.facts[name]):
+        if name in shown or name.endswith("_fr") or value in told or not str(finding.facts[name]):
             continue
         label = LABELS.get(name, (name, name))[1 if lang == message.ENGLISH else 0]
         listed.append(f"{label} = {value}")

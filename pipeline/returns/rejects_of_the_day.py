@@ -70,9 +70,17 @@ def name(partner: str, supplier: str, day: date, part: int = 1) -> str:
     >>> name("ABC001", "12345678900011", date(2026, 11, 20), 2)
     'REJETS_ABC001_12345678900011_20261120-02.csv'
     """
-    identifier = _NOT_ALPHANUMERIC.sub("-", supplier)[:80] or UNKNOWN_SUPPLIER
     suffix = f"-{part:02d}" if part > 1 else ""
-    return f"REJETS_{partner}_{identifier}_{day:%Y%m%d}{suffix}.csv"
+    return f"REJETS_{partner}_{issuer(supplier)}_{day:%Y%m%d}{suffix}.csv"
+
+
+def issuer(supplier: str) -> str:
+    """The issuer as the name of a file shows it. Identifiers that look alike here share one file: a name holds once.
+
+    >>> issuer("CH 12"), issuer("CH.12"), issuer("")
+    ('CH-12', 'CH-12', 'INCONNU')
+    """
+    return _NOT_ALPHANUMERIC.sub("-", supplier)[:80] or UNKNOWN_SUPPLIER
 
 
 def render(rejects: Iterable[Reject]) -> bytes:

@@ -29,6 +29,7 @@ class ReportLine:
     description: str
     member: str = ""
     invoice: str = ""
+    more: int = 0  # findings that this line stands for, where it says how many were left out
 
 
 def lines(
@@ -40,12 +41,13 @@ def lines(
     if len(found) <= most:
         return found
     kept, left = found[: most - 1], found[most - 1 :]
-    return (*kept, _others(len(left), left, lang))
+    return (*kept, _others(sum(line.more or 1 for line in left), left, lang))
 
 
 def as_json(found: Iterable[ReportLine]) -> list[dict[str, str | int]]:
     """The lines as plain values."""
-    return [{"line": rank, **asdict(line)} for rank, line in enumerate(found, 1)]
+    written = ({key: value for key, value in asdict(line).items() if key != "more"} for line in found)
+    return [{"line": rank, **line} for rank, line in enumerate(written, 1)]
 
 
 def as_csv(found: Iterable[ReportLine]) -> bytes:
@@ -136,6 +138,6 @@ def _others(count: int, told: Sequence[ReportLine], lang: str, member: ReadMembe
         remedy = "Correct what is listed and drop the file again: what remains will be shown."
     else:
         where = f" dans le fichier {name}" if member else " dans ce compte rendu"
-        said = f"et {count} autres{where}"
+        said = f"et {count} {'autre' if count == 1 else 'autres'}{where}"
         remedy = "Corrigez ce qui est listé puis redéposez : le reste apparaîtra."
-    return ReportLine(nature, OTHERS, OTHERS, said, remedy, member.name if member else "")
+    return ReportLine(nature, OTHERS, OTHERS, said, remedy, member.name if member else "", more=count)

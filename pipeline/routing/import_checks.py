@@ -6,7 +6,8 @@ These are remarks on the import, never findings on an invoice: a directory with 
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import NamedTuple
+
+from pipeline.ports import Said
 
 Period = tuple[date | None, date | None]
 CODE_CHARS_MAX = 100
@@ -14,19 +15,14 @@ _RESERVED = frozenset({"9997", "9998", "9999"})  # emission, the PPF itself, rec
 _ALLOWED = re.compile(r"[A-Za-z0-9 _+/-]+", re.ASCII)
 
 
-class Odd(NamedTuple):
-    fr: str
-    en: str
-
-
-def of_code(code: str) -> Iterator[Odd]:
+def of_code(code: str) -> Iterator[Said]:
     """What is odd about the code of a service."""
     if code in _RESERVED:
-        yield Odd("code réservé, jamais un code de service", "reserved code, never a service code")
+        yield Said("code réservé, jamais un code de service", "reserved code, never a service code")
     if len(code) > CODE_CHARS_MAX:
-        yield Odd(f"plus de {CODE_CHARS_MAX} caractères", f"more than {CODE_CHARS_MAX} characters")
+        yield Said(f"plus de {CODE_CHARS_MAX} caractères", f"more than {CODE_CHARS_MAX} characters")
     if _ALLOWED.fullmatch(code) is None:
-        yield Odd(
+        yield Said(
             "caractères autres que lettres, chiffres, blanc et - _ + /",
             "characters beyond letters, digits, blank and - _ + /",
         )

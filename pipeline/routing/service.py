@@ -35,9 +35,14 @@ def is_inactive(seen: Case) -> bool:
 
 
 def is_kept_for_public_issuers(seen: Case) -> bool:
+    return _is_reserved(_given(seen), seen)
+
+
+def _is_reserved(code: str, seen: Case) -> bool:
+    """A service that this supplier may not use: it is not advised either."""
     supplier = seen.invoice.supplier
     identifier = supplier.identifier.text if supplier.identifier is not None else ""
-    return _given(seen) == directory.PUBLIC_INVOICING and not directory.is_public(supplier.type, identifier, seen.known)
+    return code == directory.PUBLIC_INVOICING and not directory.is_public(supplier.type, identifier, seen.known)
 
 
 def _given(seen: Case) -> str:
@@ -45,7 +50,7 @@ def _given(seen: Case) -> str:
 
 
 def _near(seen: Case) -> tuple[Service, ...]:
-    usable = tuple(s for s in seen.found.services if directory.is_valid(s, seen.day))
+    usable = tuple(s for s in seen.found.services if directory.is_valid(s, seen.day) and not _is_reserved(s.code, seen))
     return suggestions.nearest(_given(seen), usable or seen.found.services, seen.terms.routing.suggestions_max)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from shlex import quote
 
 from pipeline.adapters import commitment_files, directory_files
 from pipeline.adapters.ledger import Connection, held, partners, queries, reference
@@ -15,7 +16,7 @@ from pipeline.adapters.ledger.reference import Imported, SupplierListed
 from pipeline.adapters.ledger.rows import QUARANTINED, Partner
 from pipeline.adapters.local_store import COPY_BYTES
 from pipeline.model import PARIS, CommitmentTable, InvoiceOutcome, Snapshot, Structure
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.routing.commitment import table_key
 from pipeline.running.home import Home
 from pipeline.running.status import invoices
@@ -27,7 +28,12 @@ from pipeline.settings import APPLICATION_CODE
 def add_partner(home: Home, partner: Partner, *, replace: bool = False) -> None:
     """Add a partner (or replace its sheet) and make its folders."""
     if APPLICATION_CODE.fullmatch(partner.code) is None:
-        raise Fault(f"{partner.code!r} is no application code: six capitals or digits")
+        raise Fault(
+            Said(
+                f"{partner.code!r} n'est pas un code application ; il en faut un de six majuscules ou chiffres",
+                f"{partner.code!r} is no application code; give one of six capitals or digits",
+            )
+        )
     home.ledger.write(lambda db: partners.put(db, partner, replace=replace))
     home.drop(partner.code).make()
 
@@ -133,9 +139,13 @@ def decide(home: Home, what: str, choice: str, reason: str, operator: str | None
     Recorded with the name of the operator (by default that of the account) and the reason. Returns what it covers.
     """
     if choice not in {INTEGRATE, REFUSE}:
-        raise Fault(f"{choice!r}: a decision is integrate or refuse")
+        raise Fault(
+            Said(f"{choice!r} : une décision est integrate ou refuse", f"{choice!r}: a decision is integrate or refuse")
+        )
     if not reason.strip():
-        raise Fault("a decision needs its reason: --reason TEXT")
+        raise Fault(
+            Said("une décision a besoin de son motif : --reason TEXTE", "a decision needs its reason: --reason TEXT")
+        )
     decision = Decision(choice, operator or getpass.getuser(), reason.strip())
     with home.ledger.writing() as db:
         flows = queries.flows_named(db, what)
@@ -144,27 +154,52 @@ def decide(home: Home, what: str, choice: str, reason: str, operator: str | None
             return _release(home, db, apart[0].id, apart[0].is_kept, what, decision)
         held_now = [i for i in _invoices_of(flows) or invoices(db, what) if i.outcome == InvoiceOutcome.PENDING.value]
         if not held_now:
-            is_known = flows or invoices(db, what)
-            known = "nothing of it is held or set apart" if is_known else "no flow or invoice is named so"
-            raise Fault(f"{what}: {known}; `chorus-edi status {what}` says where it is")
+            raise Fault((_NOT_HELD if flows or invoices(db, what) else _UNKNOWN).at(what).then(_where(what)))
         limit = timedelta(days=home.settings.reference_data.hold_max_days)
         for invoice in held_now:
             since = invoice.pending_since or home.clock.now()
             if home.clock.now() - since < limit:
                 day = (since + limit).astimezone(PARIS).date()
-                raise Fault(f"{what}: waits for the State's commitments, an operator may decide from {day} on")
+                raise Fault(
+                    Said(
+                        "en attente des engagements de l'État ; chorus-edi commitments import ou available y met fin, "
+                        f"un opérateur peut décider à partir du {day}",
+                        "waits for the State's commitments; `chorus-edi commitments import` or `available` ends it, "
+                        f"an operator may decide from {day} on",
+                    ).at(what)
+                )
         for invoice in held_now:
             held.decide(db, invoice.deposit_id, [invoice.rank], decision, home.clock.now())
     return tuple(f"{i.supplier}/{i.number}" for i in held_now)
+
+
+_NOT_HELD = Said("rien n'y est en attente ni mis à part", "nothing of it is held or set apart")
+_UNKNOWN = Said("ni flux ni facture de ce nom", "no flow or invoice is named so")
+
+
+def _where(what: str) -> Said:
+    command = f"chorus-edi status {quote(what)}"
+    return Said(f"{command} dit où il en est", f"`{command}` says where it is")
 
 
 def _release(
     home: Home, db: Connection, deposit_id: int, is_kept: bool, what: str, decision: Decision
 ) -> tuple[str, ...]:
     if decision.choice != REFUSE:
-        raise Fault(f"{what}: what is set apart can only be refused")
+        raise Fault(
+            Said(
+                f"ce qui est mis à part ne peut qu'être refusé ; chorus-edi decide {quote(what)} refuse --reason TEXTE",
+                f"what is set apart can only be refused; `chorus-edi decide {quote(what)} refuse --reason TEXT`",
+            ).at(what)
+        )
     if not is_kept:
-        raise Fault(f"{what}: it is no plain file and has no report; remove it from work/ and tell the partner")
+        raise Fault(
+            Said(
+                "ce n'est pas un fichier ordinaire, aucun compte rendu n'y répond ; le retirer de work/ et prévenir le "
+                "partenaire",
+                "it is no plain file and has no report; remove it from work/ and tell the partner",
+            ).at(what)
+        )
     held.release(db, deposit_id, decision, home.clock.now())
     return (what,)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pipeline import lifecycle
 from pipeline.adapters.ledger.commits import Transition
+from pipeline.adapters.ledger.held import REFUSE, Decision
 from pipeline.adapters.ledger.rows import Deposit, Partner, ToSend
 from pipeline.adapters.local_store import COPY_BYTES, LocalStore, NewObject
 from pipeline.model import InvoiceOutcome, JudgedInvoice, Received, Slice, Verdict
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.returns import integration_report, lifecycle_return, names, pivot
 from pipeline.returns.lifecycle_return import StatusEntry
 from pipeline.terms import Terms
@@ -80,18 +81,22 @@ class Writer:
 
     def later_answer(
         self, deposit: Deposit, decided: Sequence[JudgedInvoice], partner: Partner, terms: Terms, spool: Path,
-        when: datetime, comments: Mapping[int, str],
+        when: datetime, decisions: Mapping[int, Decision],
     ) -> tuple[dict[int, str], tuple[Transition, ...], tuple[ToSend, ...]]:  # fmt: skip
         """What the decision on pending invoices sends: one lifecycle return, and the pivots of those that entered."""
         entries: list[StatusEntry] = []
         transitions: list[Transition] = []
+        comments = {rank: f"{d.operator}: {d.reason}" for rank, d in decisions.items()}
         for invoice in decided:
             if invoice.outcome is InvoiceOutcome.INTEGRATED:
                 entries += lifecycle_return.of_integration(invoice, when)
                 transitions += _integration(deposit, [invoice], when, "", comments)
             else:
-                entry = lifecycle_return.of_refusal(invoice, when, partner.lang)
-                comment = " | ".join(filter(None, (entry.comment, comments.get(invoice.read.rank, ""))))
+                decision = decisions.get(invoice.read.rank)
+                reason = decision.reason if decision is not None and decision.choice == REFUSE else ""
+                entry = lifecycle_return.of_refusal(invoice, when, partner.lang, operator_reason=reason)
+                by_rule = lifecycle_return.of_refusal(invoice, when, partner.lang).comment
+                comment = " | ".join(filter(None, (by_rule, comments.get(invoice.read.rank, ""))))
                 entries.append(entry)
                 status = lifecycle.STATUSES[entry.status].id
                 rank = invoice.read.rank
@@ -134,11 +139,12 @@ class Writer:
                 while left:
                     part = source.read(min(left, COPY_BYTES))
                     if not part:
-                        raise Fault(f"the spool of {deposit.name} is shorter than its records say; run again")
+                        raise Fault(_short(deposit.name))
                     new.write(part)
                     left -= len(part)
                 new.write(pivot.CLOSE_UNIT)
         new.write(pivot.END)
+        new.close()
         return ToSend(f"recipients/{receiver}", name, PIVOT, receiver, deposit.id, new.sha256, new.size_bytes)
 
     def _lifecycle(self, deposit: Deposit, name: str, entries: Sequence[StatusEntry], when: datetime) -> ToSend:
@@ -152,6 +158,7 @@ class Writer:
         """Bytes for a partner's own `out/`."""
         new = self._begin(partner)
         new.write(body)
+        new.close()
         return ToSend(f"drop/{partner}", name, kind, partner, deposit_id, new.sha256, new.size_bytes)
 
     def _begin(self, owner: str) -> NewObject:
@@ -160,9 +167,21 @@ class Writer:
         return new
 
 
+def _short(name: str) -> Said:
+    return Said(
+        f"le fichier de travail de {name} est plus court que prévu ; relancer chorus-edi run",
+        f"the spool of {name} is shorter than its records say; run again",
+    )
+
+
 def _slice_of(invoice: JudgedInvoice) -> Slice:
     if invoice.read.pivot is None:
-        raise Fault(f"invoice {invoice.read.rank} of the flow entered without a pivot unit; this is a bug, report it")
+        raise Fault(
+            Said(
+                f"la facture {invoice.read.rank} du flux est intégrée sans pivot ; erreur interne, à signaler",
+                f"invoice {invoice.read.rank} of the flow entered without a pivot unit; this is a bug, report it",
+            )
+        )
     return invoice.read.pivot
 
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pipeline.adapters.clock import machine_ms
 from pipeline.adapters.ledger import claims, outbox
 from pipeline.adapters.ledger.rows import ToSend
+from pipeline.adapters.system_errors import why
+from pipeline.ports import Said
 from pipeline.running.answer import PIVOT
 from pipeline.running.home import Home
 from pipeline.running.lease import Lease
@@ -43,11 +45,15 @@ def _send(home: Home, lease: Lease, batch: Sequence[ToSend], summary: RunSummary
     for file in batch:
         if file.state != outbox.READY or file.place in broken:
             continue
+        stored = home.object_path(file.owner, file.sha256)
+        if not stored.is_file():  # ours to mend, and no reason to keep back what else is due there
+            summary.fault(_lost(file))
+            continue
         try:
-            home.place(file.place).upload(file.name, home.object_path(file.owner, file.sha256))
+            home.place(file.place).upload(file.name, stored)
         except OSError as error:  # this folder waits for the next run; the others get theirs
             broken.add(file.place)
-            summary.fault(_sentence(file.place, error))
+            summary.fault(_blocked(file.place, error))
         else:
             fresh.append(file)
     lease.write(lambda db: outbox.advance(db, fresh, outbox.READY, outbox.UPLOADED))
@@ -59,10 +65,10 @@ def _send(home: Home, lease: Lease, batch: Sequence[ToSend], summary: RunSummary
             if home.place(file.place).appear(file.name, file.sha256):
                 sent.append(file)
             else:
-                summary.fault(f"{file.place}/out/{file.name} exists with other bytes; move it away and run again")
+                summary.fault(_foreign(file))
         except OSError as error:
             broken.add(file.place)
-            summary.fault(_sentence(file.place, error))
+            summary.fault(_blocked(file.place, error))
     for place in sorted({file.place for file in sent}):
         home.place(place).flush()
     lease.write(lambda db: outbox.advance(db, sent, outbox.UPLOADED, outbox.SENT))
@@ -71,5 +77,25 @@ def _send(home: Home, lease: Lease, batch: Sequence[ToSend], summary: RunSummary
         summary.sent[file.kind] += 1
 
 
-def _sentence(place: str, error: OSError) -> str:
-    return f"{place}/out: {error.strerror or error}; what is due there waits, mend the folder and run again"
+def _foreign(file: ToSend) -> Said:
+    return Said(
+        f"{file.place}/out/{file.name} existe avec un autre contenu ; le déplacer, puis relancer chorus-edi run",
+        f"{file.place}/out/{file.name} exists with other bytes; move it away and run again",
+    )
+
+
+def _lost(file: ToSend) -> Said:
+    return Said(
+        f"{file.place}/out/{file.name} : ses octets manquent dans store/{file.owner} ; "
+        "les reprendre d'une sauvegarde, puis relancer chorus-edi run",
+        f"{file.place}/out/{file.name}: its bytes are missing from store/{file.owner}; "
+        "restore them from a backup and run again",
+    )
+
+
+def _blocked(place: str, error: OSError) -> Said:
+    waits = Said(
+        "ce qui est dû à ce dossier attend : le réparer, puis relancer chorus-edi run",
+        "what is due there waits, mend the folder and run again",
+    )
+    return why(error).at(f"{place}/out").then(waits)

@@ -8,6 +8,7 @@ from pipeline.adapters.ledger import Connection, LostLease, claims, held, partne
 from pipeline.adapters.ledger.held import Decision
 from pipeline.adapters.ledger.rows import Lot, Partner
 from pipeline.adapters.read_pool import ReadPool
+from pipeline.ports import Said
 from pipeline.running import deliver
 from pipeline.running.home import Home
 from pipeline.running.judging import LotAtWork
@@ -48,14 +49,18 @@ def drain(
                 deliver.send(home, lease, summary)
                 if lot.kind == claims.JUDGE:
                     _without_partner(home, lease, summary)
-        except LostLease:
-            summary.notice(f"lot {lot.id} was taken over by another worker, which finishes it")
+        except LostLease as lost:
+            summary.notice(lost.said)
     on_progress(done, done)
 
 
 def _without_partner(home: Home, lease: Lease, summary: RunSummary) -> None:
     """Deposits of a partner whose sheet is gone wait for it: nobody can say on what terms they are judged."""
-    why = f"partner {lease.lot.partner} has no sheet; `chorus-edi partners add {lease.lot.partner}` gives it one"
+    code = lease.lot.partner
+    why = Said(
+        f"le partenaire {code} n'a plus de fiche ; chorus-edi partners add {code} --name NOM lui en rend une",
+        f"partner {code} has no sheet; `chorus-edi partners add {code}` gives it one",
+    )
     with home.ledger.reading() as db:
         faults = {deposit.id: why for deposit in claims.members(db, lease.lot)}
     lease.write(lambda db: claims.give_back(db, lease.lot, faults, home.turn))

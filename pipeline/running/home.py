@@ -13,7 +13,8 @@ from pipeline.adapters.local_drop import LocalDrop, Outgoing, Scans
 from pipeline.adapters.local_store import LocalStore
 from pipeline.adapters.presence import Presence
 from pipeline.adapters.read_pool import WORKER
-from pipeline.ports import Clock, Fault
+from pipeline.adapters.system_errors import why
+from pipeline.ports import Clock, Fault, Said
 from pipeline.running.log import Log, silent
 from pipeline.running.log import opened as opened_log
 from pipeline.settings import Settings
@@ -102,7 +103,12 @@ def open_home(
     """
     path = path.resolve()
     if not create and not path.is_dir():
-        raise Fault(f"{path}: there is no home here; choose another one with --home")
+        raise Fault(
+            Said(
+                "pas de dossier de travail ici ; en choisir un autre avec --home",
+                "there is no home here; choose another one with --home",
+            ).at(str(path))
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
         settings = settings or settings_module.load(path)
@@ -112,7 +118,8 @@ def open_home(
         (path / roots.ledger).parent.mkdir(parents=True, exist_ok=True)
         presence = Presence(path / roots.workers)
     except OSError as error:
-        raise Fault(f"{error.filename or path}: {error.strerror}; choose another home with --home") from error
+        another = Said("choisir un autre dossier avec --home", "choose another home with --home")
+        raise Fault(why(error).at(error.filename or str(path)).then(another)) from error
     ledger = Ledger.at(path / roots.ledger)
     try:
         ledger.migrate()

@@ -14,7 +14,7 @@ from pipeline.adapters.ledger import claims, held
 from pipeline.adapters.ledger.rows import Deposit, Partner
 from pipeline.adapters.read_pool import ReaderKilled, ReadPool, ReadRequest
 from pipeline.model import Kind, Read, ReadMember, finding
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.running import deliver
 from pipeline.running.home import Home
 from pipeline.running.lease import Lease
@@ -24,6 +24,15 @@ from pipeline.running.unit import Unit, Worker
 
 AHEAD_FLOWS = 64  # read ahead of the unit being committed: enough to keep the readers busy ...
 AHEAD_BYTES = 8 << 20  # ... and little enough that their records stay small
+
+
+_NO_RECORDS = Said("la lecture n'a rien rendu ; erreur interne, à signaler", "it gave no records; a bug, report it")
+_FIL_007_IS_OFF = Said(
+    "FIL-007 est désactivée, et un flux mis à part n'est refusé que par elle ; lui rendre sa gravité "
+    "(settings.toml, [severities])",
+    "FIL-007 is switched off: a flow in quarantine can only be refused by it; give it its severity back "
+    "(settings.toml, [severities])",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,7 @@ class LotAtWork:
         began = time.monotonic()
         for ready in flows:
             if ready.read is None:
-                error = ready.error or Fault("it gave no records")
+                error = ready.error or Fault(_NO_RECORDS)
                 self.worker.wait(ready.deposit, error, is_killer=isinstance(error, ReaderKilled))
                 ready.spool.unlink(missing_ok=True)
                 continue
@@ -131,7 +140,7 @@ class LotAtWork:
         limit = f"{self.home.settings.watch.quarantine_max_hours} h"
         found = finding(self.terms, codes.FIL_007, value=deposit.name, limit=limit)
         if found is None:
-            raise Fault("FIL-007 is switched off: a flow in quarantine can only be refused by it")
+            raise Fault(_FIL_007_IS_OFF)
         found = replace(found, member=deposit.name, facts={"member": deposit.name, "limit": limit})
         member = ReadMember(deposit.name, deposit.sha256, deposit.size_bytes, Kind.UNKNOWN, (found,))
         name = announced(deposit.name, self.terms)

@@ -57,6 +57,11 @@ class UnitKnown:
             known, snapshot=directory.snapshot, structures=directory.structures, suppliers=directory.suppliers
         )
 
+    @property
+    def table(self) -> tuple[str, str]:
+        """Which commitments these are: state and snapshot."""
+        return self.commitments.state, self.commitments.name
+
     def learn(self, deposit: Deposit, decided: Decided) -> None:
         """Later flows of the unit are compared with this one too: how flows are grouped must not change a verdict."""
         for invoice in decided.invoices:
@@ -64,11 +69,29 @@ class UnitKnown:
             if invoice.outcome is InvoiceOutcome.REFUSED or read.number is None or read.supplier.identifier is None:
                 continue
             supplier, number = read.supplier.identifier.text, read.number.text
+            new = Lookalike(number, read.supplier.type, supplier, read.issued.year if read.issued else 0, read.total,
+                            read.currency, deposit.name, deposit.id, read.rank)  # fmt: skip
             self.numbers.add((read.supplier.type, supplier, number))
-            self.lookalikes.setdefault(number, []).append(
-                Lookalike(number, read.supplier.type, supplier, read.issued.year if read.issued else 0, read.total,
-                          read.currency, deposit.name, deposit.id, read.rank)
-            )  # fmt: skip
+            alike = self.lookalikes.setdefault(number, [])
+            if not any(_key(one) == _key(new) for one in alike):  # a number used twice: it will be refused, and is none
+                alike.append(new)
+
+
+def _key(one: Lookalike) -> tuple[str, str, int]:
+    return one.supplier_type, one.supplier, one.year
+
+
+def table(home: Home, db: Connection) -> tuple[str, str]:
+    """The commitments as they stand now: state and snapshot."""
+    now = _commitments(home, db, ())
+    return now.state, now.name
+
+
+def _commitments(home: Home, db: Connection, numbers: Iterable[str]) -> CommitmentTable:
+    today = home.clock.now().astimezone(PARIS).date()
+    return reference.commitment_table(
+        db, today, home.settings.reference_data.commitments_max_age_days, {table_key(number) for number in numbers}
+    )
 
 
 def fetch(home: Home, db: Connection, partner: Partner, flows: Sequence[tuple[Deposit, Read]]) -> UnitKnown:
@@ -78,11 +101,7 @@ def fetch(home: Home, db: Connection, partner: Partner, flows: Sequence[tuple[De
     suppliers = {(i.supplier.type, i.supplier.identifier.text) for i in invoices if i.supplier.identifier is not None}
     sirets |= {identifier for kind, identifier in suppliers if kind == "1"}
     by_day = _directories(db, {deposit.received.day for deposit, _ in flows}, sirets, suppliers)
-    today = home.clock.now().astimezone(PARIS).date()
-    limits = home.settings.reference_data
-    commitments = reference.commitment_table(
-        db, today, limits.commitments_max_age_days, {table_key(i.commitment.text) for i in invoices if i.commitment}
-    )
+    commitments = _commitments(home, db, (i.commitment.text for i in invoices if i.commitment))
     origins = {origin.text for i in invoices for origin in i.origins}
     given = {i.number.text for i in invoices if i.number is not None}
     found: dict[str, list[Lookalike]] = {}

@@ -5,6 +5,7 @@ Killed at any point and run again: a claimed file is still in `work/`, its claim
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from pipeline import codes
 from pipeline.adapters.ledger import Connection, deposits, outbox
@@ -12,11 +13,13 @@ from pipeline.adapters.ledger.deposits import Claimed, Doubles
 from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, Deposit, Partner, shown
 from pipeline.adapters.local_drop import InWork, LocalDrop, Seen, finished
 from pipeline.adapters.local_store import NewObject
+from pipeline.adapters.system_errors import MEND, why
 from pipeline.codes import Code, Severity
 from pipeline.flows import INTERFACES
 from pipeline.identify import flow_name
 from pipeline.model import PARIS, Finding
 from pipeline.model import finding as made
+from pipeline.ports import Said
 from pipeline.returns import names
 from pipeline.running.home import Home
 from pipeline.running.summary import RunSummary
@@ -39,11 +42,11 @@ def receive(home: Home, partners: dict[str, Partner], summary: RunSummary, *, wa
             drop.make()
             drop.scan()
         except OSError as error:
-            summary.fault(_sentence(error, f"drop/{partner.code}"))
+            summary.fault(why(error).at(f"drop/{partner.code}").then(MEND))
         else:
             drops[drop] = partner
     for code in home.folders_without_partner(partners):
-        summary.notice(f"drop/{code} belongs to no partner and was not read; `chorus-edi partners add {code}` opens it")
+        summary.notice(_stranger(code))
     ready = finished(list(drops), home.settings.drop.stat_interval_s if wait else None, home.scans)
     for drop, partner in drops.items():
         try:
@@ -51,7 +54,7 @@ def receive(home: Home, partners: dict[str, Partner], summary: RunSummary, *, wa
                 if is_alone:
                     _take(home, drop, partner, ready[drop], summary)
         except OSError as error:
-            summary.fault(_sentence(error, f"drop/{partner.code}"))
+            summary.fault(why(error).at(f"drop/{partner.code}").then(MEND))
 
 
 def _take(home: Home, drop: LocalDrop, partner: Partner, ready: list[Seen], summary: RunSummary) -> None:
@@ -67,9 +70,22 @@ def _take(home: Home, drop: LocalDrop, partner: Partner, ready: list[Seen], summ
         _register(home, drop, partner, batch, summary)
     with home.ledger.reading() as db:
         taken = deposits.claims_like(db, partner.code, [s.key for s in ready])
-    claims = (drop.claim(seen, taken) for seen in ready)
-    for batch in _batches(c for c in claims if c is not None):
+    for batch in _batches(_claims(drop, partner, ready, taken, summary)):
         _register(home, drop, partner, batch, summary)
+
+
+def _claims(
+    drop: LocalDrop, partner: Partner, ready: list[Seen], taken: frozenset[str], summary: RunSummary
+) -> Iterator[InWork]:
+    """Claim what is finished; a name that cannot be moved (a mount point, a folder of another user) stops no other."""
+    for seen in ready:
+        try:
+            claimed = drop.claim(seen, taken)
+        except OSError as error:
+            summary.fault(why(error).at(f"drop/{partner.code}/in/{shown(seen.name)}").then(MEND))
+            continue
+        if claimed is not None:
+            yield claimed
 
 
 def _batches(claimed: Iterable[InWork]) -> Iterator[list[InWork]]:
@@ -96,7 +112,7 @@ def _register(home: Home, drop: LocalDrop, partner: Partner, batch: list[InWork]
             try:
                 archived, kept = drop.archive(one, home.store, partner.code, home.settings.flow.bytes_max)
             except OSError as error:  # this file waits in work/ for the next run; the others go on
-                summary.fault(_sentence(error, f"drop/{partner.code}/in/{shown(one.name)}"))
+                summary.fault(why(error).at(f"drop/{partner.code}/in/{shown(one.name)}").then(MEND))
                 continue
             if kept is not None:
                 new.append((partner.code, kept))
@@ -125,10 +141,9 @@ def _register(home: Home, drop: LocalDrop, partner: Partner, batch: list[InWork]
     summary.repeated += sum(row.state == REPEATED for row in rows)
     for row in rows:
         home.log("receive", partner=partner.code, deposit=row.id, sha256=row.sha256, size_bytes=row.size_bytes)
-        if row.state == QUARANTINED:
+        if row.fault is not None:
             summary.quarantined += 1
-            where = f"drop/{partner.code}/in/{row.name}"
-            summary.fault(f"{where}: {row.fault}; set apart in work/{row.claim}, nobody was answered")
+            summary.fault(row.fault.at(f"drop/{partner.code}/in/{row.name}").then(_set_apart(row)))
 
 
 def _put_reports_back(home: Home, db: Connection, rows: list[Deposit]) -> None:
@@ -194,5 +209,18 @@ def _when(deposit: Deposit) -> str:
     return deposit.received_at.astimezone(PARIS).isoformat(sep=" ", timespec="seconds")
 
 
-def _sentence(error: OSError, where: str) -> str:
-    return f"{where}: {error.strerror or error}; mend it and run again"
+def _stranger(code: str) -> Said:
+    return Said(
+        f"drop/{code} n'appartient à aucun partenaire et n'est pas lu ; "
+        f"chorus-edi partners add {quote(code)} --name NOM l'ouvre",
+        f"drop/{code} belongs to no partner and was not read; "
+        f"`chorus-edi partners add {quote(code)} --name NAME` opens it",
+    )
+
+
+def _set_apart(row: Deposit) -> Said:
+    folder = f"drop/{row.partner}/work/{row.claim}"
+    return Said(
+        f"mis à part dans {folder}, sans réponse : prévenir le partenaire",
+        f"set apart in {folder}, nobody was answered: tell the partner",
+    )

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pipeline.model import Verdict
+from pipeline.ports import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,10 @@ class Told:
 
 @dataclass(slots=True)
 class RunSummary:
-    """`faults`: ours, each one sentence that names the next step; a run with one exits 3."""
+    """`faults`: ours, each one sentence that names the next step; a run with one exits 3.
+
+    `notices` are worth a look and no failure: folders without a partner, old reference data.
+    """
 
     received: int = 0  # files claimed and registered
     repeated: int = 0
@@ -29,8 +33,8 @@ class RunSummary:
     sent: Counter[str] = field(default_factory=Counter)  # kind -> files delivered
     waiting: int = 0  # deposits that wait for something of ours
     pending: int = 0  # invoices that wait for the State's commitments
-    faults: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)  # worth a look, no failure: folders without a partner, old data
+    faults: list[Said] = field(default_factory=list)
+    notices: list[Said] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -38,11 +42,11 @@ class RunSummary:
         """Nothing was due."""
         return not (self.received or self.flows or self.decided_later or self.sent)
 
-    def fault(self, sentence: str) -> None:
+    def fault(self, said: Said) -> None:
         """Say a fault once."""
-        if sentence not in self.faults:
-            self.faults.append(sentence)
+        if said not in self.faults:
+            self.faults.append(said)
 
-    def notice(self, sentence: str) -> None:
-        if sentence not in self.notices:
-            self.notices.append(sentence)
+    def notice(self, said: Said) -> None:
+        if said not in self.notices:
+            self.notices.append(said)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from pipeline import judge
@@ -10,6 +11,7 @@ from pipeline.adapters.ledger import Connection, claims, commits, held
 from pipeline.adapters.ledger.commits import Answered, DecidedLater
 from pipeline.adapters.ledger.held import Decision, InvoiceStands
 from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Partner
+from pipeline.adapters.system_errors import MEND, where_and_why
 from pipeline.codes import Severity
 from pipeline.model import (
     Decided,
@@ -21,7 +23,7 @@ from pipeline.model import (
     Read,
     Verdict,
 )
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.running import deliver, known
 from pipeline.running.answer import Writer
 from pipeline.running.home import Home
@@ -47,14 +49,14 @@ class Worker:
     def wait(self, deposit: Deposit, error: Exception, *, is_killer: bool = False) -> None:
         """Nothing is answered on this flow: it waits for the next run, or is set apart; the others go on."""
         fault = as_fault(error)
-        faults = {deposit.id: str(fault)}
+        faults = {deposit.id: fault.said}
         self.lease.write(lambda db: claims.give_back(db, self.lease.lot, faults, self.home.turn, quarantine=is_killer))
         if is_killer:
             self.summary.quarantined += 1
         else:
             self.summary.waiting += 1
         self.home.log("wait", partner=deposit.partner, deposit=deposit.id, fault=type(error).__name__)
-        self.summary.fault(f"{deposit.partner}/{deposit.name}: {fault}")
+        self.summary.fault(fault.said.at(f"{deposit.partner}/{deposit.name}"))
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Unit:
     spools: Mapping[int, Path]
     stands: Mapping[int, list[InvoiceStands]] = field(default_factory=dict)
     members_refused: Mapping[int, int] = field(default_factory=dict)
+    table: tuple[str, str] = ("", "")  # the commitments as this unit was judged with them
     first: list[Answered] = field(default_factory=list)
     later: list[DecidedLater] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
@@ -76,6 +79,7 @@ class Unit:
         home.stage("judge")
         with home.ledger.reading() as db:
             rows = known.fetch(home, db, worker.partner, self.flows)
+            self.table = rows.table
             self.stands = held.invoices_of(db, [d.id for d, _ in self.flows if d.state != RECEIVED])
             self.members_refused = held.members_refused(db, list(self.stands))
         decided = self._decide(rows)
@@ -99,10 +103,7 @@ class Unit:
             facts = rows.of(deposit, read)
             try:
                 if facts.snapshot is None and not judge.is_refused(read, terms):
-                    raise Fault(
-                        f"RTG-006: no directory snapshot at or before {deposit.received.day}; "
-                        "run `chorus-edi directory import`"
-                    )
+                    raise Fault(_no_directory(deposit.received.day))
                 reasons = {
                     rank: decision.reason
                     for rank, decision in self.worker.operators.get(deposit.id, {}).items()
@@ -155,6 +156,8 @@ class Unit:
                     commits.commit(db, worker.lease.lot, self.first, now)
                 if self.later:
                     commits.commit_later(db, worker.lease.lot, self.later, now)
+                judged = [d.id for d, _ in decided]
+                held.due_again(db, judged, worker.operators, table_changed=known.table(home, db) != self.table)
 
             worker.lease.write(commit)
         finally:
@@ -189,9 +192,8 @@ class Unit:
             self.later.append(DecidedLater(deposit, state, (), {}, {}, (), ()))
             return
         now = worker.home.clock.now()
-        comments = {rank: f"{d.operator}: {d.reason}" for rank, d in decisions.items()}
         terms, spool = worker.home.terms_of[deposit.partner], self.spools[deposit.id]
-        answer = writer.later_answer(deposit, changed, worker.partner, terms, spool, now, comments)
+        answer = writer.later_answer(deposit, changed, worker.partner, terms, spool, now, decisions)
         judgement = {i.read.rank: stands[i.read.rank].judgement + 1 for i in changed}
         holds_nothing = all(outcome is InvoiceOutcome.REFUSED for outcome in outcomes)
         self.later.append(DecidedLater(deposit, state, changed, judgement, *answer, is_wholly_refused=holds_nothing))
@@ -226,8 +228,21 @@ def as_fault(error: Exception) -> Fault:
     if isinstance(error, Fault):
         return error
     if isinstance(error, OSError):
-        return Fault(f"{error.strerror or error}; mend it and run again")
-    return Fault(f"{type(error).__name__}: {error}; this is a bug, report it")
+        return Fault(where_and_why(error).then(MEND))
+    what = f"{type(error).__name__}: {error}"
+    return Fault(
+        Said(
+            f"{what} ; erreur interne, à signaler avec cette ligne : le flux attend",
+            f"{what}; this is a bug, report it",
+        )
+    )
+
+
+def _no_directory(day: date) -> Said:
+    return Said(
+        f"aucun annuaire du {day} ou d'avant ; chorus-edi directory import CHEMIN --day {day} en charge un",
+        f"no directory snapshot at or before {day}; `chorus-edi directory import PATH --day {day}` brings one",
+    ).at("RTG-006")
 
 
 def _count(summary: RunSummary, told: Told) -> None:

@@ -167,10 +167,13 @@ def _open(document: bytes, reading: _Reading) -> None:
 
 
 def _is_bomb(document: bytes) -> bool:
-    """Whether a PDF does not open because its objects lie in a stream above the limits: qpdf finds them missing."""
+    """Whether a PDF does not open because its objects lie in a stream above the limits: qpdf finds them missing.
+
+    pikepdf cannot log a warning that quotes bytes which are no text: it raises a SystemError, and is heard no further.
+    """
     import pikepdf
 
-    with pdfs.overheard() as warnings, suppress(pikepdf.PikepdfError, ValueError, RuntimeError):
+    with pdfs.overheard() as warnings, suppress(pikepdf.PikepdfError, ValueError, RuntimeError, SystemError):
         pikepdf.open(BytesIO(document), suppress_warnings=False).close()
     return any(_OVER_LIMIT in warning for warning in warnings)
 

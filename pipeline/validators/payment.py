@@ -13,6 +13,7 @@ from pipeline.values import Text
 TRANSFER = "30"
 SEPA_TRANSFER = "58"
 PURCHASING_CARD = "48"
+SEPA_DIRECT_DEBIT = "59"  # not known to the pivot either, which says 49 for it
 WITH_AN_ACCOUNT = frozenset({"30", "31", "42", "58"})
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", re.ASCII)
@@ -112,7 +113,8 @@ def read_as_transfer(subject: Subject) -> Breaches:
     code = next(iter(modes(subject)), None)
     if code is None:
         return (Breach(subject.missing("BT-81")),) if may_lack_a_mode(subject) else NONE
-    if code.text in subject.terms.lists.payment_codes_pivot or not is_accepted(code.text, subject):
+    known = (*subject.terms.lists.payment_codes_pivot, SEPA_DIRECT_DEBIT)
+    if code.text in known or not is_accepted(code.text, subject):
         return NONE
     return (Breach(code),)
 

@@ -40,7 +40,7 @@ def unwrap(content: bytes, bytes_max: int) -> Wrapping | None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             if _is_office_document(archive.namelist()):
                 return None
-            files = [entry for entry in archive.infolist() if not entry.is_dir()]
+            files = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             return _only(archive, files[0], bytes_max) if len(files) == 1 else Wrapping(len(files))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as err:
         return Wrapping(0, why=type(err).__name__)

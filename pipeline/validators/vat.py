@@ -52,9 +52,10 @@ def exempt_without_reason(subject: Subject) -> Iterator[Breach]:
 
 
 def unknown_regimes(subject: Subject) -> Iterator[Breach]:
+    """UBL has two places for it, and the first wins (03-mapping section 3): the other is not read."""
     lists = subject.terms.lists
     is_ubl = subject.invoice.kind is Kind.UBL
-    for regime in subject.invoice.vat_regimes:
+    for regime in subject.invoice.vat_regimes[: 1 if is_ubl else None]:
         if is_ubl:
             is_known = regime.text in lists.vat_due_codes_ubl or regime.text.upper() in AIFE_REGIMES
         else:
@@ -73,6 +74,8 @@ def regimes_that_differ(subject: Subject) -> Breaches:
 
 def rates_without_vat_line(subject: Subject) -> Iterator[Breach]:
     covered = {vat.rate.value for vat in subject.invoice.vat_lines if vat.rate is not None}
+    if None in covered:  # unreadable (AMT-001): it may be the one
+        return
     for line in subject.invoice.lines:
         rate = line.vat_rate
         if rate is not None and rate.value is not None and line.counts and rate.value not in covered:

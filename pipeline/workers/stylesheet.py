@@ -29,22 +29,35 @@ _REST = "@*|node()"  # the template of a pattern for whatever no rule is about
 
 
 class UnfitSheet(Exception):
-    """The sheet is not of the shape that we know how to run."""
+    """The sheet is not of the shape that we know how to run: why, as `str` in English."""
+
+    def __init__(self, french: str, english: str) -> None:
+        super().__init__(english)
+        self.french = french
 
 
 def tuned(sheet: str, code_list: str) -> str:
     """The text to compile. `code_list`: the file name that the sheet looks codes up in, empty where it has none."""
     named = {one or other for one, other in _LOOKUP.findall(sheet)}
     if named != ({code_list} if code_list else set()):
-        raise UnfitSheet(f"the sheet reads {sorted(named)}, expected {code_list or 'no document'}")
+        raise UnfitSheet(
+            f"la feuille lit {sorted(named)}, attendu : {code_list or 'aucun document'}",
+            f"the sheet reads {sorted(named)}, expected {code_list or 'no document'}",
+        )
     if code_list:
         sheet = _LOOKUP.sub(f"${CODE_LIST_PARAMETER}", sheet)
         head, found, rest = sheet.partition(_FIRST_PARAMETER)
         if not found:
-            raise UnfitSheet("the sheet declares no parameter beside which ours could stand")
+            raise UnfitSheet(
+                "la feuille ne déclare aucun paramètre à côté duquel mettre le nôtre",
+                "the sheet declares no parameter beside which ours could stand",
+            )
         sheet = f'{head}<xsl:param name="{CODE_LIST_PARAMETER}"/>{found}{rest}'
     if _OTHER_READS.search(sheet):
-        raise UnfitSheet("the sheet reads a document that is not its code list")
+        raise UnfitSheet(
+            "la feuille lit un autre document que sa liste de codes",
+            "the sheet reads a document that is not its code list",
+        )
     templates = _templates(sheet)
     if _walks_idly(templates):
         sheet = _IDLE_WALK.sub("", sheet)

@@ -12,6 +12,7 @@ from fixtures.make import ROOT
 from pipeline import flows, runner
 from pipeline.cli import demo
 from pipeline.cli.boundary import FAULT, REFUSED, USAGE, run
+from pipeline.ports import Said
 from pipeline.reconcile import Line
 from pipeline.running.summary import RunSummary
 
@@ -121,18 +122,24 @@ def test_without_the_samples_it_says_what_to_do(monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("faults", "is_redone", "is_broken", "code"),
-    [(["the store is full"], False, False, FAULT), ([], True, False, REFUSED), ([], False, True, REFUSED)],
+    [
+        ([Said("le disque est plein", "the disk is full")], False, False, FAULT),
+        ([], True, False, REFUSED),
+        ([], False, True, REFUSED),
+    ],
     ids=["a fault", "a second run that does something", "a broken invariant"],
 )
 def test_a_demo_that_goes_wrong_says_so(monkeypatch, tmp_path, capsys, faults, is_redone, is_broken, code):
     runs = iter([RunSummary(faults=faults), RunSummary(received=int(is_redone))])
     monkeypatch.setattr(runner, "run", lambda *_, **__: next(runs))
-    monkeypatch.setattr(runner, "verify", lambda _home: (Line("deposits", not is_broken, "as told"),))
+    monkeypatch.setattr(
+        runner, "verify", lambda _home: (Line("deposits", not is_broken, Said("comme dit", "as told")),)
+    )
     assert run(["demo", "--home", str(tmp_path / "home")]) == code
     said = capsys.readouterr()
-    assert ("✘ deposits" in said.out) is is_broken
+    assert ("✘ dépôts" in said.out) is is_broken
     assert ("quelque chose a été refait" in said.out) is is_redone
-    assert [fault for fault in faults if fault not in said.err] == []
+    assert [fault for fault in faults if fault.fr not in said.err] == []
 
 
 class _Spec:

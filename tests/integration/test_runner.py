@@ -13,7 +13,7 @@ from pipeline import runner
 from pipeline.adapters.clock import FixedClock
 from pipeline.adapters.ledger.queries import FlowStatus, InvoiceStatus
 from pipeline.model import DepositRight
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.running.home import Home
 from pipeline.running.status import overview
 from pipeline.running.summary import RunSummary, Told
@@ -227,7 +227,7 @@ def test_without_a_directory_the_flow_waits_and_the_others_go_on(tmp_path: Path,
         homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
         homes.drop(home, "misnamed", homes.ubl("A-2"))
         summary = runner.run(home)
-        assert any("RTG-006" in fault for fault in summary.faults)
+        assert any("RTG-006" in fault.en for fault in summary.faults)
         assert (summary.waiting, dict(summary.flows)) == (1, {"IN_REJETE": 1})
         assert kinds(home) == ["CSO0000A"]
         runner.import_directory(home, homes.directory(tmp_path / "annuaire"), homes.NOON.date() + timedelta(days=1))
@@ -247,7 +247,7 @@ def test_a_folder_that_cannot_be_written_is_a_fault_for_that_receiver_only(home:
     homes.drop(home, homes.flow_name(1), homes.ubl("W-1", recipient=homes.NEEDS_BOTH, service="SERV_OBL", order="E1"))
     homes.drop(home, homes.flow_name(2), homes.ubl("W-2"))
     summary = runner.run(home)
-    assert [fault for fault in summary.faults if "recipients/TWN001" in fault] == summary.faults != []
+    assert [fault for fault in summary.faults if "recipients/TWN001" in fault.en] == summary.faults != []
     assert kinds(home) == ["CSO1100A", "CSO1100A", "FEN1201A", "FEN1201A"]
     assert kinds(home, "PORTAL", "recipients") == ["FEN0036A"]
     (blocked / "out").unlink()
@@ -266,7 +266,7 @@ def test_a_foreign_file_under_our_name_is_never_written_over(
     (home.drop(homes.PARTNER).out / name).write_bytes(b"foreign")
     homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
     summary = runner.run(home)
-    assert any("exists with other bytes" in fault for fault in summary.faults)
+    assert any("exists with other bytes" in fault.en for fault in summary.faults)
     assert homes.out(home)[name] == b"foreign"
 
 
@@ -283,13 +283,13 @@ def test_what_is_no_plain_file_is_set_apart_and_named(home: Home) -> None:
     homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
     summary = runner.run(home)
     assert summary.quarantined == 4
-    assert sorted(fault.split(":")[1].split(",")[0].strip() for fault in summary.faults) == [
+    assert sorted(fault.en.split(":")[1].split(",")[0].strip() for fault in summary.faults) == [
         "a file with 2 hard links", "a folder", "a pipe", "a symbolic link",
     ]  # fmt: skip
     assert dict(summary.flows) == {"IN_INTEGRE": 1}
     again = runner.run(home)
     assert again.is_idle
-    assert any("set apart" in notice for notice in again.notices)
+    assert any("set apart" in notice.en for notice in again.notices)
     assert is_sound(home)
     with pytest.raises(Fault, match="no plain file"):
         runner.decide(home, "link", "refuse", "not a file", "ops")
@@ -319,7 +319,7 @@ def test_a_folder_without_a_partner_is_not_read_but_named(home: Home) -> None:
     stranger.mkdir(parents=True)
     (stranger / "x").write_bytes(b"x")
     summary = runner.run(home)
-    assert any("ZZZ999" in notice for notice in summary.notices)
+    assert any("ZZZ999" in notice.en for notice in summary.notices)
     assert (stranger / "x").exists()
     assert [line.name for line in runner.verify(home) if not line.ok] == ["folders"]
 
@@ -443,7 +443,9 @@ def test_the_overview_counts_everything_and_names_what_is_stuck(home: Home) -> N
     assert told_of.deposits == {"IN_INTEGRE": 1, "IN_REJETE": 1, "quarantined": 1}
     assert told_of.invoices == {"integrated": 1, "refused": 1}
     assert (told_of.unsent, told_of.pending) == (0, 0)
-    assert told_of.faults == ((homes.PARTNER, "folder", "a folder, no plain file"),)
+    assert told_of.faults == (
+        (homes.PARTNER, "folder", Said("un dossier, pas un fichier ordinaire", "a folder, no plain file")),
+    )
 
 
 def test_two_processes_share_a_home_and_nothing_is_done_twice(home: Home, reader: tuple[str, ...]) -> None:

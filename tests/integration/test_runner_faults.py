@@ -13,9 +13,9 @@ from sqlalchemy import text
 from pipeline import judge, runner
 from pipeline.adapters.ledger import LostLease, claims, outbox
 from pipeline.adapters.ledger.queries import FlowStatus
-from pipeline.adapters.local_drop import LocalDrop
+from pipeline.adapters.local_drop import InWork, LocalDrop, Seen
 from pipeline.adapters.local_store import LocalStore
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 from pipeline.running import log
 from pipeline.running.home import Home
 from pipeline.running.lease import Lease
@@ -47,7 +47,7 @@ def test_a_lot_that_was_taken_over_is_written_by_its_new_worker_alone(home: Home
 
     home.stage = lose
     summary = runner.run(home)
-    assert any("taken over" in notice for notice in summary.notices)
+    assert any("taken over" in notice.en for notice in summary.notices)
     assert (dict(summary.flows), homes.out(home)) == ({}, {})
     home.stage = lambda _stage: None
     assert runner.run(home).is_idle  # the lot is the other worker's
@@ -73,7 +73,9 @@ def test_a_bug_on_one_flow_leaves_the_others_alone(home: Home, monkeypatch: pyte
     monkeypatch.setattr(judge, broken, wrong)
     summary = runner.run(home)
     assert (summary.waiting, dict(summary.flows)) == (1, {"IN_INTEGRE": 1})
-    assert summary.faults == [f"{homes.PARTNER}/{homes.flow_name(1)}: KeyError: 'BT-1'; this is a bug, report it"]
+    (fault,) = summary.faults
+    assert fault.en == f"{homes.PARTNER}/{homes.flow_name(1)}: KeyError: 'BT-1'; this is a bug, report it"
+    assert fault.fr.startswith(f"{homes.PARTNER}/{homes.flow_name(1)} : KeyError: 'BT-1' ; erreur interne, à signaler")
     monkeypatch.setattr(judge, broken, right)
     assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
     assert is_sound(home)
@@ -91,7 +93,12 @@ def test_a_full_store_lets_the_unit_wait_and_answers_nothing(home: Home, monkeyp
 
     monkeypatch.setattr(LocalStore, "keep", full)
     summary = runner.run(home)
-    assert summary.faults == [f"{homes.PARTNER}/{homes.flow_name(1)}: No space left on device; mend it and run again"]
+    assert summary.faults == [
+        Said(
+            f"{homes.PARTNER}/{homes.flow_name(1)} : plus de place sur le disque ; y remédier, puis relancer chorus-edi run",
+            f"{homes.PARTNER}/{homes.flow_name(1)}: No space left on device; mend it and run again",
+        )
+    ]
     assert homes.out(home) == {}
     monkeypatch.setattr(LocalStore, "keep", right)
     assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
@@ -114,7 +121,7 @@ def test_a_file_that_cannot_be_archived_stays_claimed_for_the_next_run(
 
     monkeypatch.setattr(LocalStore, "begin", once)
     summary = runner.run(home)
-    assert any("Input/output error" in fault for fault in summary.faults)
+    assert any("Input/output error" in fault.en for fault in summary.faults)
     assert dict(summary.flows) == {"IN_INTEGRE": 1}
     assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
     assert is_sound(home)
@@ -127,7 +134,7 @@ def test_a_drop_zone_that_cannot_be_read_is_a_fault_of_that_partner(home: Home) 
     homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
     summary = runner.run(home)
     assert len(summary.faults) == 1
-    assert summary.faults[0].startswith(f"drop/{homes.OTHER}: ")
+    assert summary.faults[0].en.startswith(f"drop/{homes.OTHER}: ")
     assert dict(summary.flows) == {"IN_INTEGRE": 1}
 
 
@@ -150,12 +157,16 @@ def test_deposits_of_a_partner_whose_sheet_is_gone_wait(home: Home) -> None:
     home.stage = remove
     home.new_turn()
     drain(home, None, {}, summary, lambda _told: None, lambda _done, _total: None)  # type: ignore[arg-type]
+    code = homes.PARTNER
     assert summary.faults == [
-        f"partner {homes.PARTNER} has no sheet; `chorus-edi partners add {homes.PARTNER}` gives it one"
+        Said(
+            f"le partenaire {code} n'a plus de fiche ; chorus-edi partners add {code} --name NOM lui en rend une",
+            f"partner {code} has no sheet; `chorus-edi partners add {code}` gives it one",
+        )
     ]
     (flow,) = runner.status(home, homes.flow_name(1))
     assert isinstance(flow, FlowStatus)
-    assert "has no sheet" in flow.deposit.fault
+    assert flow.deposit.fault == summary.faults[0]  # the ledger keeps both languages
 
 
 def test_a_home_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
@@ -318,3 +329,23 @@ def test_doubles_of_content_may_only_warn(tmp_path: Path, reader: tuple[str, ...
         assert (double.severity.value, double.facts["first_name"]) == ("warning", homes.flow_name(1))
         assert [i.outcome.value for i in heard[1].verdict.invoices] == ["refused"]  # its number is taken
         assert is_sound(home)
+
+
+def test_a_name_that_cannot_be_claimed_stops_no_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    homes.drop(home, homes.flow_name(1), homes.ubl("A-1"), age_s=90)
+    homes.drop(home, homes.flow_name(2), homes.ubl("A-2"))
+    right = LocalDrop.claim
+
+    def claim(drop: LocalDrop, seen: Seen, taken: frozenset[str]) -> InWork | None:
+        if seen.name == homes.flow_name(1).encode():
+            raise OSError(16, "Device or resource busy")
+        return right(drop, seen, taken)
+
+    monkeypatch.setattr(LocalDrop, "claim", claim)
+    summary = runner.run(home)
+    assert dict(summary.flows) == {"IN_INTEGRE": 1}
+    (fault,) = summary.faults
+    assert fault.en.startswith(f"drop/{homes.PARTNER}/in/{homes.flow_name(1)}: ")
+    monkeypatch.setattr(LocalDrop, "claim", right)
+    assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
+    assert is_sound(home)

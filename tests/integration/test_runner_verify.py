@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import homes
@@ -10,6 +11,7 @@ from sqlalchemy import text
 
 from pipeline import runner
 from pipeline.running.home import Home
+from pipeline.settings import load
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,9 @@ def test_a_planted_violation_turns_its_line_red(
     plant(home)
     (red,) = [found for found in runner.verify(home) if found.name == line]
     assert not red.ok
-    assert said in red.detail
+    assert said in red.detail.en
+    assert red.detail.fr not in {"", red.detail.en}
+    assert red.remedy.fr not in {"", red.remedy.en}
 
 
 def test_every_line_of_verify_has_a_planted_violation(home: Home) -> None:
@@ -133,5 +137,32 @@ def test_a_total_that_cannot_be_summed_is_an_exception_that_is_named(home: Home)
     runner.run(home)
     (money,) = [line for line in runner.verify(home) if line.name == "money EUR"]
     assert money.ok
-    assert "1 invoice(s) without a total that can be summed" in money.detail
-    assert "integrated 228.00" in money.detail  # 120 + 120 - 12: a credit note is subtracted
+    assert "1 invoice(s) without a total that can be summed" in money.detail.en
+    assert "integrated 228.00" in money.detail.en  # 120 + 120 - 12: a credit note is subtracted
+
+
+def test_totals_whose_sum_no_longer_fits_are_compared_all_the_same(home: Home) -> None:
+    largest = [("a.xml", homes.ubl("V-8", net="7000000000000.00")), ("b.xml", homes.ubl("V-9", net="7000000000001.00"))]
+    largest.append(("c.xml", homes.ubl("V-10", net="7000000000002.50", type_code="381")))
+    homes.drop(home, homes.flow_name(9), homes.archive(largest))
+    runner.run(home)
+    (money,) = [line for line in runner.verify(home) if line.name == "money EUR"]
+    assert money.ok
+    assert "integrated 8400000000226.20" in money.detail.en  # 228 before; the credit note is subtracted
+
+
+def test_a_number_used_twice_that_the_installation_lets_in_breaks_no_invariant(
+    tmp_path: Path, reader: tuple[str, ...]
+) -> None:
+    path = tmp_path / "soft"
+    path.mkdir()
+    settings = load(path, ours="CPP001", readers=1, severities={"DUP-001": "warning", "DUP-002": "warning"})
+    with homes.open_home(path, settings=settings, reader=reader) as home:
+        runner.add_partner(home, homes.partner())
+        runner.import_directory(home, homes.directory(path / "annuaire"), date(2026, 11, 1))
+        homes.drop(home, homes.flow_name(1), homes.ubl("V-1"))
+        homes.drop(home, homes.flow_name(2), homes.ubl("V-1", net="7.00"))
+        twice = [("a.xml", homes.ubl("V-2")), ("b.xml", homes.ubl("V-2", net="8.00"))]
+        homes.drop(home, homes.flow_name(3), homes.archive(twice))
+        assert dict(runner.run(home).invoices) == {"integrated": 4}
+        assert [line for line in runner.verify(home) if not line.ok] == []

@@ -119,6 +119,11 @@ def test_a_value_that_stops_the_engine_is_an_answer(engine: SaxonEngine) -> None
     assert refusing(engine.run(PACK, an_invoice())) == []  # and the server goes on
 
 
+def test_the_words_of_a_document_never_turn_its_own_mistake_into_ours(engine: SaxonEngine) -> None:
+    stopped = engine.run("facturx-basicwl", an_invoice(total="FODC0002 Access to URI"))
+    assert "FODC0002" in stopped.stopped
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -179,9 +184,10 @@ def test_a_sheet_that_cannot_be_compiled_is_a_fault_though_its_digest_is_accepte
     accepted = str(caught.value).partition("SHA-256 ")[2][:64]
     with (
         SaxonEngine(Artefacts(folder, {accepted})) as engine,
-        pytest.raises(Fault, match=f"OFF-006: pack {PACK} cannot be compiled"),
+        pytest.raises(Fault, match=f"OFF-006: pack {PACK} cannot be compiled") as told,
     ):
         engine.run(PACK, an_invoice())
+    assert f"OFF-006 : le jeu de règles {PACK} ne se compile pas" in told.value.in_words()
 
 
 def test_a_sheet_that_changes_after_its_check_is_a_fault(folder: Path) -> None:
@@ -213,8 +219,9 @@ def test_an_engine_that_cannot_be_loaded_is_a_fault(monkeypatch: pytest.MonkeyPa
     )
     launcher.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(launcher))
-    with SaxonEngine() as engine, pytest.raises(Fault, match=r"libsaxon is gone.*pip install"):
+    with SaxonEngine() as engine, pytest.raises(Fault, match=r"libsaxon is gone.*pip install") as told:
         engine.run(PACK, an_invoice())
+    assert "OFF-006 : saxonche ne se charge pas" in told.value.in_words()
 
 
 def test_a_server_that_dies_is_replaced_once(engine: SaxonEngine) -> None:
@@ -282,7 +289,9 @@ def test_an_answer_to_another_frame_is_not_taken() -> None:
 def test_a_pack_that_was_not_loaded_is_a_fault_of_the_server() -> None:
     process = SaxonProcess(20)
     try:
-        assert process.run("never loaded", b"") == {"fault": "pack never loaded is not loaded"}
+        (said,) = process.run("never loaded", b"").values()
+        assert said["en"].startswith("pack never loaded is not loaded")
+        assert said["fr"].startswith("le jeu de règles never loaded n'est pas chargé")
     finally:
         process.close()
 
@@ -294,8 +303,9 @@ def test_a_server_that_is_late_is_killed_and_that_is_a_fault() -> None:
         os.kill(pid, signal.SIGSTOP)
         late._server.deadline_s = 0.2  # type: ignore[union-attr]
         begun = time.monotonic()
-        with pytest.raises(Fault, match=r"no answer within 5 s while pack facturx-minimum ran"):
+        with pytest.raises(Fault, match=r"no answer within 5 s while pack facturx-minimum ran") as told:
             late.run(PACK, an_invoice("F" * 3_000_000))  # more than a pipe holds: the sending is timed too
+        assert "n'a pas répondu en 5 s pendant que facturx-minimum tournait" in told.value.in_words()
         assert time.monotonic() - begun < 2
         assert wait_until_gone(pid)
         assert refusing(late.run(PACK, an_invoice())) == []  # by another server

@@ -79,3 +79,44 @@ def test_what_is_wrong_in_the_settings_is_named(tmp_path: Path, text: str, said:
         settings.load(written(tmp_path, text))
     assert str(tmp_path / "settings.toml") in str(told.value)
     assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[flow]\nbyte_max = 5", "flow : réglage inconnu : byte_max ; le corriger là, ou dans CHORUS_EDI_FLOW"),
+        ("nope = 1", "nope : réglage inconnu"),
+        ('readers = "many"', "readers : attendu un nombre entier"),
+        ("readers = 0", "readers : attendu au moins 1"),
+        ("flow = 5", "flow : attendu une table"),
+        ('[artefacts]\naccepted = ["a", 2]', "CHORUS_EDI_ARTEFACTS__ACCEPTED"),
+        ('[severities]\n"CMT-005" = "loud"', "severities : CMT-005 = loud : attendu l'un de fatal, error"),
+        ('[severities]\n"{}" = "off"', "aucune règle ne s'appelle {}"),
+        ("[[", "est illisible"),
+    ],
+)
+def test_people_read_in_french_what_is_wrong_and_where_to_correct_it(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Fault) as told:
+        settings.load(written(tmp_path, text))
+    assert said in told.value.in_words()
+
+
+def test_every_kind_of_mistake_that_pydantic_names_has_its_french_words() -> None:
+    """`less_than_equal` and its like: a name that it does not know would never be found."""
+    from typing import get_args
+
+    from pydantic_core import core_schema
+
+    of_the_core = set(settings._FRENCH) - {"path_type"}  # that one is made by pydantic itself
+    assert of_the_core | settings._TABLE_TYPES <= set(get_args(core_schema.ErrorType))
+
+
+def test_settings_that_may_not_be_read_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(settings.TomlConfigSettingsSource, "_read_file", locked)
+    written(tmp_path, "readers = 2")
+    with pytest.raises(Fault, match=r"settings\.toml cannot be read") as told:
+        settings.load(tmp_path)
+    assert "est illisible : accès refusé ; corriger ce fichier" in told.value.in_words()

@@ -6,17 +6,19 @@ this machine gives its lots back at once (its lock is free); one that died elsew
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, literal, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.engine import LostLease
-from pipeline.adapters.ledger.rows import Deposit, Lot, chunks, deposit
+from pipeline.adapters.ledger.rows import Deposit, Lot, chunks, deposit, said_column
+from pipeline.ports import Said
 from pipeline.terms import WorkLimits
 
 JUDGE, DELIVER, DAILY = "judge", "deliver", "daily"
 CLAIMED, DONE = "claimed", "done"
 UNSENT = ("ready", "uploaded")
+TURNS_CHARS = 330  # the last ten turns that met a fault: as many runs side by side do not hand it to and fro
 
 
 def take_over(db: Connection, who: str, now_ms: int, limits: WorkLimits, is_dead: Callable[[str], bool]) -> Lot | None:
@@ -98,7 +100,12 @@ def guard(db: Connection, lot: Lot, now_ms: int, limits: WorkLimits) -> None:
     mine = and_(t.lots.c.id == lot.id, t.lots.c.state == CLAIMED, t.lots.c.attempt == lot.attempt)
     kept = db.execute(update(t.lots).where(mine).values(lease_until=now_ms + limits.lease_s * 1000))
     if kept.rowcount != 1:
-        raise LostLease(f"lot {lot.id} was taken over by another worker")
+        raise LostLease(
+            Said(
+                f"le lot {lot.id} a été repris par un autre processus, qui le termine ; rien à faire",
+                f"lot {lot.id} was taken over by another worker, which finishes it; nothing to do",
+            )
+        )
 
 
 def members(db: Connection, lot: Lot) -> list[Deposit]:
@@ -108,10 +115,11 @@ def members(db: Connection, lot: Lot) -> list[Deposit]:
     return [deposit(row) for row in db.execute(select(d).where(where).order_by(d.c.id))]
 
 
-def give_back(db: Connection, lot: Lot, faults: dict[int, str], turn: str, *, quarantine: bool = False) -> None:
+def give_back(db: Connection, lot: Lot, faults: dict[int, Said], turn: str, *, quarantine: bool = False) -> None:
     """Let deposits wait that could not be judged, each with its reason; `quarantine` sets them apart for good."""
+    turns = literal(f"{turn} ") + func.substr(t.deposits.c.faulted_by, 1, TURNS_CHARS)
     for deposit_id, why in faults.items():
-        values: dict[str, object] = {"lot_id": None, "fault": why, "faulted_by": turn}
+        values: dict[str, object] = {"lot_id": None, "fault": said_column(why), "faulted_by": turns}
         if quarantine:
             values["state"] = "quarantined"
         mine = (t.deposits.c.id == deposit_id) & (t.deposits.c.lot_id == lot.id)
@@ -133,13 +141,13 @@ def workers(db: Connection) -> frozenset[str]:
 def count_due(db: Connection, turn: str) -> int:
     """Deposits that are due, or in a lot and not judged yet."""
     d = t.deposits
-    where = and_(t.DUE, d.c.faulted_by != turn)
+    where = and_(t.DUE, d.c.faulted_by.not_like(f"%{turn}%"))
     return int(db.execute(select(func.count()).select_from(d).where(where)).scalar_one())
 
 
 def _due(turn: str) -> ColumnElement[bool]:
     d = t.deposits
-    return and_(d.c.lot_id.is_(None), t.DUE, d.c.faulted_by != turn)
+    return and_(d.c.lot_id.is_(None), t.DUE, d.c.faulted_by.not_like(f"%{turn}%"))
 
 
 def _open(db: Connection, partner: str, kind: str, who: str, now_ms: int, limits: WorkLimits) -> Lot:

@@ -21,10 +21,12 @@ from pipeline.adapters.ledger.rows import (
     deposit,
     finding_columns,
     moment,
+    said_column,
     shown,
 )
 from pipeline.codes import Severity
 from pipeline.model import PARIS, Finding
+from pipeline.ports import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Claimed:
     size_bytes: int
     is_kept: bool
     received_at: datetime
-    trouble: str = ""
+    trouble: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +179,5 @@ def _columns(row: Deposit) -> dict[str, object]:
         "sha256": row.sha256, "size_bytes": row.size_bytes, "is_kept": int(row.is_kept),
         "received_at": moment(row.received_at), "received_day": row.received_at.astimezone(PARIS).date().isoformat(),
         "state": row.state, "settled": compact([finding_columns(f) for f in row.settled]) if row.settled else "",
-        "first_id": row.first_id, "fault": row.fault,
+        "first_id": row.first_id, "fault": said_column(row.fault),
     }  # fmt: skip

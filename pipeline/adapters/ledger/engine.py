@@ -16,13 +16,23 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from pipeline.adapters.ledger.tables import HEAD
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 
 T = TypeVar("T")
 BUSY_MS = 30_000
 TRIES = 5
 # What a second try of the whole unit can mend: serialization, deadlock, a server that went away (57P0x, 08xxx).
 _PASSING_STATES = ("40001", "40P01", "57P", "08")
+
+
+_NOT_OPENED = Said("le registre ne s'ouvre pas", "the ledger cannot be opened")
+_NOT_MIGRATED = Said("le registre ne se met pas à jour", "the ledger cannot be migrated")
+_REFUSED = Said("le registre refuse l'écriture", "the ledger refused to write")
+_RUN_AGAIN = Said("relancer chorus-edi run", "run again")
+_RESTORE = Said(
+    "vérifier le disque et les droits, sinon reprendre ensemble la sauvegarde du registre et de store/",
+    "check the disk and the permissions, else restore the ledger and store/ together from the same backup",
+)
 
 
 class LostLease(Fault):
@@ -50,7 +60,7 @@ class Ledger:
             with self.reading() as db:
                 found = _version(db)
         except (DBAPIError, sqlite3.Error) as error:
-            raise Fault(f"the ledger {self.engine.url.database} cannot be opened: {_words(error)}") from error
+            raise Fault(_told(_NOT_OPENED, self.engine, error)) from error
         if found == HEAD:
             return
         from pipeline.adapters.ledger import migrations
@@ -58,7 +68,7 @@ class Ledger:
         try:
             migrations.upgrade(self.engine)
         except DBAPIError as error:
-            raise Fault(f"the ledger {self.engine.url.database} cannot be migrated: {_words(error)}") from error
+            raise Fault(_told(_NOT_MIGRATED, self.engine, error)) from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -84,12 +94,16 @@ class Ledger:
                     return unit(db)
             except DBAPIError as error:
                 if attempt == TRIES or not _is_passing(error):
-                    raise Fault(f"the ledger refused to write: {_words(error)}; run again") from error
+                    raise Fault(_REFUSED.because(_words(error)).then(_RUN_AGAIN)) from error
                 time.sleep(0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _told(what: Said, engine: Engine, error: Exception) -> Said:
+    return what.because(_words(error)).at(str(engine.url.database)).then(_RESTORE)
 
 
 def _words(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """What waits: pending invoices, quarantined deposits, and the decisions that operators take on them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, chunks, moment
 from pipeline.model import InvoiceOutcome
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 
 INTEGRATE, REFUSE = "integrate", "refuse"
 
@@ -71,6 +71,23 @@ def decide(db: Connection, deposit_id: int, ranks: Iterable[int], decision: Deci
     db.execute(update(t.deposits).where(t.deposits.c.id == deposit_id).values(again=1))
 
 
+def due_again(
+    db: Connection, judged: Iterable[int], heard: Mapping[int, Mapping[int, Decision]], *, table_changed: bool
+) -> None:
+    """What changed while these were judged: a decision not `heard`, or the commitments. What is pending is due again.
+
+    Whoever declares or decides makes due what is pending already; of what becomes so in this transaction it heard
+    nothing.
+    """
+    ids = list(judged)
+    if not table_changed:
+        ids = [i for i, told in decisions_on(db, ids).items() if told.keys() - heard.get(i, {}).keys()]
+    d, i = t.deposits, t.invoices
+    for part in chunks(ids):
+        pending = select(i.c.deposit_id).where(i.c.deposit_id.in_(part), i.c.outcome == InvoiceOutcome.PENDING.value)
+        db.execute(update(d).where(d.c.id.in_(pending)).values(again=1))
+
+
 def release(db: Connection, deposit_id: int, decision: Decision, at: datetime) -> None:
     """Give a quarantined deposit back to the line: it will be refused by FIL-007 without being read."""
     _record(db, deposit_id, 0, decision, at)
@@ -81,7 +98,12 @@ def release(db: Connection, deposit_id: int, decision: Decision, at: datetime) -
 def _record(db: Connection, deposit_id: int, rank: int, decision: Decision, at: datetime) -> None:
     there = select(t.decisions.c.choice).where(t.decisions.c.deposit_id == deposit_id, t.decisions.c.rank == rank)
     if db.execute(there).first() is not None:
-        raise Fault("this was decided already; `chorus-edi run` carries it out")
+        raise Fault(
+            Said(
+                "la décision est déjà prise ; chorus-edi run l'applique",
+                "this was decided already; `chorus-edi run` carries it out",
+            )
+        )
     row = {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": decision.operator,
            "reason": decision.reason, "at": moment(at)}  # fmt: skip
     db.execute(insert(t.decisions).values(**row))

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Integer, and_, cast, func, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.commits import HOLDS_NUMBER, chained, digest_of
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED
 from pipeline.model import InvoiceOutcome
-from pipeline.reconcile import ANSWERED, Booked, Link, Read
+from pipeline.reconcile import ANSWERED, Booked, InvoiceAt, Link, Read
 
 _D, _I, _V, _O = t.deposits, t.invoices, t.verdicts, t.outbox
 _INTEGRATED = InvoiceOutcome.INTEGRATED.value
+_HALF = 1_000_000_000  # a sum is made of two: the integer sum of SQLite overflows on two of the largest totals
 
 
 def states(db: Connection) -> dict[str, int]:
@@ -42,14 +43,16 @@ def booked(db: Connection) -> Iterator[Booked]:
     query = (
         select(
             _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome, func.count(),
-            func.sum(func.coalesce(_I.c.total_millionths, 0)), func.count(_I.c.total_millionths),
+            func.sum(func.coalesce(_I.c.total_millionths // _HALF, 0)),
+            func.sum(func.coalesce(_I.c.total_millionths % _HALF, 0)), func.count(_I.c.total_millionths),
         )
         .join(_D, _D.c.id == _I.c.deposit_id)
         .group_by(_I.c.deposit_id, _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome)
         .order_by(_I.c.deposit_id, _I.c.currency, _I.c.outcome)
     )  # fmt: skip
-    for partner, name, currency, outcome, count, total, summed in db.execute(query):
-        yield Booked(f"{partner}/{name}", currency, outcome, count, count - summed, int(total))
+    for partner, name, currency, outcome, count, high, low, summed in db.execute(query):
+        total = int(high) * _HALF + int(low)
+        yield Booked(f"{partner}/{name}", currency, outcome, count, count - summed, total)
 
 
 def reports(db: Connection) -> dict[str, int]:
@@ -70,7 +73,7 @@ def reports_of_repeated(db: Connection) -> list[str]:
     return _names(db, select(_D).join(_O, _O.c.deposit_id == _D.c.id).where(where))
 
 
-def steps(db: Connection) -> Iterator[tuple[str, int, str]]:
+def steps(db: Connection) -> Iterator[tuple[InvoiceAt, int, str]]:
     x = t.transitions
     query = (
         select(_D.c.partner, _D.c.name, x.c.deposit_id, x.c.rank, x.c.sequence, x.c.status)
@@ -78,28 +81,34 @@ def steps(db: Connection) -> Iterator[tuple[str, int, str]]:
         .order_by(x.c.deposit_id, x.c.rank, x.c.sequence)
     )
     for r in db.execute(query):
-        yield f"{r.partner}/{r.name} invoice {r.rank}", r.sequence, r.status
+        yield InvoiceAt(f"{r.partner}/{r.name}", r.rank), r.sequence, r.status
 
 
-def integrated_untold(db: Connection) -> list[str]:
+def integrated_untold(db: Connection) -> list[InvoiceAt]:
     x = t.transitions
     told = and_(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank, x.c.status == "03")
     query = _invoices().outerjoin(x, told).where(_I.c.outcome == _INTEGRATED, x.c.rank.is_(None))
-    return _invoice_names(db, query)
+    return _invoices_at(db, query)
 
 
-def others_told(db: Connection) -> list[str]:
+def others_told(db: Connection) -> list[InvoiceAt]:
     x = t.transitions
     told = and_(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank, x.c.status == "01")
-    return _invoice_names(db, _invoices().join(x, told).where(_I.c.outcome != _INTEGRATED))
+    return _invoices_at(db, _invoices().join(x, told).where(_I.c.outcome != _INTEGRATED))
 
 
-def holders_without_claim(db: Connection) -> list[str]:
-    n = t.number_claims
+def holders_without_claim(db: Connection) -> list[InvoiceAt]:
+    n, other = t.number_claims, t.number_claims.alias()
     mine = and_(n.c.deposit_id == _I.c.deposit_id, n.c.rank == _I.c.rank)
     can_hold = and_(_I.c.number != "", _I.c.supplier != "", _I.c.issued.is_not(None))
+    # where an installation softened DUP-001 or DUP-002 a number used twice enters, and the first one holds it
+    taken = select(other.c.rank).where(
+        other.c.supplier == _I.c.supplier, other.c.number == _I.c.number, other.c.supplier_type == _I.c.supplier_type,
+        other.c.year == cast(func.substr(_I.c.issued, 1, 4), Integer),
+    )  # fmt: skip
     query = _invoices().outerjoin(n, mine).where(_I.c.outcome.in_(HOLDS_NUMBER), can_hold, n.c.rank.is_(None))
-    return _invoice_names(db, query)
+    query = query.where(~taken.exists())
+    return _invoices_at(db, query)
 
 
 def claims_without_holder(db: Connection) -> list[str]:
@@ -155,7 +164,7 @@ def links(db: Connection) -> Iterator[Link]:
         yield Link(r.partner, r.sequence, r.previous, r.hash, again)
 
 
-def unaudited(db: Connection) -> list[str]:
+def unaudited(db: Connection) -> list[tuple[InvoiceAt, int]]:
     x, a = t.transitions, t.audit
     query = (
         select(_D.c.partner, _D.c.name, x.c.rank, x.c.sequence)
@@ -164,7 +173,7 @@ def unaudited(db: Connection) -> list[str]:
         .where(a.c.sequence.is_(None))
         .order_by(x.c.deposit_id, x.c.rank, x.c.sequence)
     )
-    return [f"{r.partner}/{r.name} invoice {r.rank} step {r.sequence}" for r in db.execute(query)]
+    return [(InvoiceAt(f"{r.partner}/{r.name}", r.rank), r.sequence) for r in db.execute(query)]
 
 
 def expired_leases(db: Connection, now_ms: int) -> tuple[list[str], int]:
@@ -189,6 +198,6 @@ def _names(db: Connection, query: Select[tuple[object, ...]]) -> list[str]:
     return [f"{r.partner}/{r.name}" for r in db.execute(query.order_by(_D.c.id))]
 
 
-def _invoice_names(db: Connection, query: Select[tuple[object, ...]]) -> list[str]:
+def _invoices_at(db: Connection, query: Select[tuple[object, ...]]) -> list[InvoiceAt]:
     ordered = query.order_by(_I.c.deposit_id, _I.c.rank)
-    return [f"{r.partner}/{r.name} invoice {r.rank}" for r in db.execute(ordered)]
+    return [InvoiceAt(f"{r.partner}/{r.name}", r.rank) for r in db.execute(ordered)]

@@ -8,19 +8,30 @@ from sqlalchemy import Connection, delete, insert, select
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import Partner, compact, day_text, text_day
 from pipeline.model import DepositRight
-from pipeline.ports import Fault
+from pipeline.ports import Fault, Said
 
 
 def put(db: Connection, partner: Partner, *, replace: bool = False) -> None:
     """Add a partner, or replace all that is said of it. What it receives for must be free."""
     known = db.execute(select(t.partners.c.code).where(t.partners.c.code == partner.code)).scalar()
     if known is not None and not replace:
-        raise Fault(f"partner {partner.code} exists already; add --replace to change it")
+        raise Fault(
+            Said(
+                f"le partenaire {partner.code} existe déjà ; ajouter --replace pour changer sa fiche",
+                f"partner {partner.code} exists already; add --replace to change it",
+            )
+        )
     for siret, service in partner.receives:
         where = (t.receives.c.siret == siret) & (t.receives.c.service == service)
         other = db.execute(select(t.receives.c.partner).where(where)).scalar()
         if other not in {None, partner.code}:
-            raise Fault(f"partner {other} already receives for {siret}:{service}".rstrip(":"))
+            place = f"{siret}:{service}".rstrip(":")
+            raise Fault(
+                Said(
+                    f"le partenaire {other} reçoit déjà pour {place} ; sa fiche : chorus-edi partners show {other}",
+                    f"partner {other} already receives for {place}; `chorus-edi partners show {other}` shows its sheet",
+                )
+            )
     for table in (t.deposit_rights, t.receives):
         db.execute(delete(table).where(table.c.partner == partner.code))
     db.execute(delete(t.partners).where(t.partners.c.code == partner.code))

@@ -11,8 +11,9 @@ from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import UNSENT
-from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, Deposit, column_finding, deposit
+from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, Deposit, column_finding, column_said, deposit
 from pipeline.model import Finding, InvoiceOutcome
+from pipeline.ports import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Overview:
     unsent: int
     pending: int
     pending_since: datetime | None
-    faults: tuple[tuple[str, str, str], ...]  # (partner, name, why) of what waits or is set apart
+    faults: tuple[tuple[str, str, Said | None], ...]  # (partner, name, why) of what waits or is set apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def overview(db: Connection) -> Overview:
         {s: n for s, n in db.execute(select(d.c.state, func.count()).group_by(d.c.state).order_by(d.c.state))},  # noqa: C416
         {s: n for s, n in db.execute(select(i.c.outcome, func.count()).group_by(i.c.outcome).order_by(i.c.outcome))},  # noqa: C416
         db.execute(select(func.count()).select_from(o).where(o.c.state.in_(UNSENT))).scalar_one(),
-        told.pending, told.pending_since, tuple((r.partner, r.name, r.fault) for r in rows),
+        told.pending, told.pending_since, tuple((r.partner, r.name, column_said(r.fault)) for r in rows),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pipeline.codes import Severity
 from pipeline.model import DepositRight, Finding, Received
+from pipeline.ports import Said
 from pipeline.terms import LEGACY
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Deposit:
     state: str
     settled: tuple[Finding, ...] = ()
     first_id: int | None = None
-    fault: str = ""
+    fault: Said | None = None  # why it waits or is set apart
     again: bool = False
 
     @property
@@ -131,10 +132,19 @@ def column_finding(row: Any) -> Finding:
     )  # fmt: skip
 
 
+def said_column(said: Said | None) -> str:
+    """Both languages in one text column; empty where there is nothing to say."""
+    return compact({"fr": said.fr, "en": said.en}) if said is not None else ""
+
+
+def column_said(text: str) -> Said | None:
+    return Said(**json.loads(text)) if text else None
+
+
 def deposit(row: Any) -> Deposit:
     return Deposit(
         row.id, row.partner, row.claim, bytes(row.name_bytes), row.name, row.sha256, row.size_bytes, bool(row.is_kept),
         datetime.fromisoformat(row.received_at), row.state,
         tuple(column_finding(f) for f in json.loads(row.settled)) if row.settled else (),
-        row.first_id, row.fault, bool(row.again),
+        row.first_id, column_said(row.fault), bool(row.again),
     )  # fmt: skip

@@ -99,7 +99,7 @@ deposits = Table(
     _text("state"),  # received, repeated, quarantined, or the state of the flow once judged
     _text("settled"),  # JSON: findings that the registration made (FLW-005 to 007, 012, 013)
     Column("first_id", BIG, ForeignKey("deposits.id"), nullable=True),  # of a double: the deposit it doubles
-    _text("fault"),  # why it waits, in one sentence; empty when it does not
+    _text("fault"),  # JSON: why it waits, one sentence in both languages; empty when it does not
     _text("faulted_by"),  # the turn that met it: not due again before the next one
     _count("again"),  # held, and due to be judged again
     _count("attempt"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.adapters.read_pool import _REQUEST, _Answer
 from pipeline.model import Read
+from pipeline.ports import Said
 
 incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
 while head := incoming.read(4):
@@ -20,9 +21,9 @@ while head := incoming.read(4):
         os.abort()
     if asked == b"silent":
         time.sleep(60)
-    answer = _Answer(read=Read(request.received, "", "", (), (), (), ()), fault="")
+    answer = _Answer(read=Read(request.received, "", "", (), (), (), ()))
     if asked == b"fault":
-        answer = _Answer(fault="out of luck")
+        answer = _Answer(fault=Said("pas de chance", "out of luck"))
     if asked == b"nothing":
         answer = _Answer()
     body = b"{" if asked == b"garbage" else answer.model_dump_json().encode()

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from pipeline.adapters.ledger import Ledger, LostLease, claims, deposits, tables
 from pipeline.adapters.ledger.deposits import Claimed
 from pipeline.adapters.ledger.rows import Lot
+from pipeline.ports import Said
 from pipeline.terms import WorkLimits
 
 LIMITS = WorkLimits(lot_flows_max=2, lot_bytes_max=100, lease_s=45)
@@ -62,7 +63,7 @@ def test_what_met_a_fault_waits_for_the_next_turn(ledger: Ledger) -> None:
     (one, two) = dropped(ledger, "AAA001", 1, 1)
     lot = claim(ledger)
     assert lot is not None
-    ledger.write(lambda db: claims.give_back(db, lot, {one: "no directory"}, "1"))
+    ledger.write(lambda db: claims.give_back(db, lot, {one: Said("aucun annuaire", "no directory")}, "1"))
     assert members(ledger, lot) == [two]
     finish(ledger, lot)
     assert members(ledger, claim(ledger)) == [two]
@@ -123,3 +124,17 @@ def test_what_is_due_is_found_by_an_index_however_many_were_answered(ledger: Led
         told = str(query.compile(db, compile_kwargs={"literal_binds": True}))
         plan = [row.detail for row in db.execute(text(f"EXPLAIN QUERY PLAN {told}"))]
     assert "ix_deposits_due" in " ".join(plan)
+
+
+def test_two_runs_side_by_side_do_not_hand_what_met_a_fault_to_and_fro(ledger: Ledger) -> None:
+    (one,) = dropped(ledger, "AAA001", 1)
+    tried = 0
+    for turn in ("run-a", "run-b") * 3:
+        lot = claim(ledger, turn=turn)
+        if lot is not None:
+            tried += 1
+            faults = {one: Said("aucun annuaire", "no directory")}
+            ledger.write(lambda db, lot=lot, faults=faults, turn=turn: claims.give_back(db, lot, faults, turn))
+            finish(ledger, lot)
+    assert tried == 2
+    assert members(ledger, claim(ledger, turn="run-c")) == [one]

@@ -136,13 +136,17 @@ def test_what_is_no_plain_file_is_named_and_never_opened(drop: LocalDrop, tmp_pa
         assert claimed is not None
         archived, new = drop.archive(claimed, LocalStore(tmp_path / "store"), "ABC001", 10)
         assert (new, archived.sha256, archived.is_kept) == (None, "", False)
-        said[seen.name] = archived.trouble
+        assert archived.trouble is not None
+        said[seen.name] = (archived.trouble.fr, archived.trouble.en)
         drop.delete(claimed)
     assert said == {
-        b"1-link": "a symbolic link, no plain file",
-        b"2-pipe": "a pipe, no plain file",
-        b"3-folder": "a folder, no plain file",
-        b"4-hard": "a file with 2 hard links, no plain file",
+        b"1-link": ("un lien symbolique, pas un fichier ordinaire", "a symbolic link, no plain file"),
+        b"2-pipe": ("un tube, pas un fichier ordinaire", "a pipe, no plain file"),
+        b"3-folder": ("un dossier, pas un fichier ordinaire", "a folder, no plain file"),
+        b"4-hard": (
+            "un fichier à 2 liens physiques, pas un fichier ordinaire",
+            "a file with 2 hard links, no plain file",
+        ),
     }
     assert list(drop.work.iterdir()) == []
 
@@ -221,3 +225,29 @@ def test_another_failure_of_the_system_call_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
     with pytest.raises(FileNotFoundError):
         rename_new(tmp_path / "a", tmp_path / "nowhere" / "b")
+
+
+def test_a_file_from_before_1970_is_found_again_after_a_kill(drop: LocalDrop) -> None:
+    put(drop, b"old", mtime_ns=-1_000_000_000)
+    claimed = drop.claim(drop.scan()[0], frozenset())
+    assert claimed is not None
+    assert [(left.claim, left.name) for left in drop.in_work()] == [(claimed.claim, b"old")]
+
+
+def test_what_is_no_claim_in_work_stops_nothing(drop: LocalDrop) -> None:
+    put(drop, b"a")
+    claimed = drop.claim(drop.scan()[0], frozenset())
+    (drop.work / "aaaaaaaaaaaaaaaa-1-2").write_bytes(b"a file with the name of a claim")
+    assert [left.claim for left in drop.in_work()] == [claimed.claim if claimed else None]
+
+
+def test_a_name_that_cannot_be_moved_leaves_no_claim_behind(drop: LocalDrop, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(drop, b"a")
+
+    def busy(_source: bytes, _target: bytes) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(local_drop.os, "rename", busy)
+    with pytest.raises(OSError, match="busy"):
+        drop.claim(drop.scan()[0], frozenset())
+    assert [p.name for p in drop.work.iterdir()] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.local_store import LocalStore
+from pipeline.adapters.local_store import LocalStore, NewObject
 
 BYTES = b"the bytes of a flow"
 DIGEST = hashlib.sha256(BYTES).hexdigest()
@@ -76,3 +76,17 @@ def test_an_altered_object_shows_in_its_digest(store: LocalStore) -> None:
 def test_only_digests_and_partners_make_paths(store: LocalStore, partner: str, digest: str) -> None:
     with pytest.raises(ValueError, match="named by"):
         store.path(partner, digest)
+
+
+def test_an_object_that_a_full_disk_did_not_take_is_dropped_all_the_same(tmp_path: Path) -> None:
+    begun = tmp_path / ".new"
+    begun.write_bytes(b"")
+    new = NewObject(open("/dev/full", "wb"), begun)  # noqa: SIM115 - the object closes it
+    new.write(BYTES)
+    with pytest.raises(OSError, match="No space left"):
+        new.flush()
+    again = NewObject(open("/dev/full", "wb"), begun)  # noqa: SIM115
+    again.write(BYTES)
+    again.drop()
+    new.drop()
+    assert not begun.exists()

@@ -1,9 +1,13 @@
 """Who is at work on this machine: a process that died is known to be dead at once, however it died."""
 
+import fcntl
 import os
 import signal
 from pathlib import Path
 
+import pytest
+
+from pipeline.adapters import presence
 from pipeline.adapters.presence import Presence
 
 
@@ -39,3 +43,22 @@ def test_a_killed_worker_is_dead_and_what_it_spooled_is_cleared(tmp_path: Path) 
     assert mine.is_dead(token)  # a lot still names it
     mine.clear_the_dead(frozenset())
     assert [p.name for p in tmp_path.glob("*.lock")] == [f"{mine.token}.lock"]
+
+
+def test_a_worker_that_only_begins_is_never_found_without_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Presence(tmp_path)
+    found: list[list[str]] = []
+    right = fcntl.flock
+
+    def locks(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            found.append(mine.clear_the_dead(frozenset()))
+        right(descriptor, how)
+
+    monkeypatch.setattr(presence.fcntl, "flock", locks)
+    other = Presence(tmp_path)
+    assert found == [[]]
+    assert not mine.is_dead(other.token)
+    assert (tmp_path / f"{other.token}.lock").exists()

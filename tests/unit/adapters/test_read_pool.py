@@ -26,8 +26,9 @@ def test_a_flow_that_kills_its_reader_is_named_and_the_others_are_read(tmp_path:
     with ReadPool(2, STAND_IN) as pool:
         asked = [ask(pool, tmp_path, content) for content in (b"one", b"kill", b"two")]
         assert asked[0].result().received.name == "one"
-        with pytest.raises(ReaderKilled, match="kill killed its reader 3 times"):
+        with pytest.raises(ReaderKilled, match="kill killed its reader 3 times") as told:
             asked[1].result()
+        assert "kill a tué son lecteur 3 fois, le flux est mis à part" in told.value.in_words()
         assert asked[2].result().received.name == "two"
 
 
@@ -38,8 +39,9 @@ def test_a_flow_that_kills_its_reader_is_named_and_the_others_are_read(tmp_path:
 def test_what_a_reader_cannot_do_is_a_fault_of_that_flow(tmp_path: Path, content: bytes, said: str) -> None:
     with ReadPool(1, STAND_IN) as pool:
         broken, fine = ask(pool, tmp_path, content), ask(pool, tmp_path, b"fine")
-        with pytest.raises(Fault, match=said):
+        with pytest.raises(Fault, match=said) as told:
             broken.result()
+        assert told.value.in_words() != str(told.value)  # the French came through the pipe, or is ours
         assert fine.result().received.name == "fine"
 
 

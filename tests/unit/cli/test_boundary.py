@@ -44,7 +44,7 @@ def test_every_command_has_a_help_in_french(cli, command):
         (
             OSError(28, "No space left on device", "/home/ledger.sqlite"),
             FAULT,
-            "No space left on device : /home/ledger.sqlite",
+            "/home/ledger.sqlite : plus de place sur le disque ; y remédier",
         ),
         (OSError("no errno"), FAULT, "no errno"),
         (KeyboardInterrupt(), INTERRUPTED, "reprend sans rien perdre"),

@@ -15,6 +15,7 @@ from pipeline.adapters.clock import FixedClock
 from pipeline.cli import demo, operate
 from pipeline.cli.boundary import FAULT, USAGE
 from pipeline.cli.boundary import REFUSED as EXIT_REFUSED
+from pipeline.ports import Said
 from pipeline.running.summary import RunSummary
 from pipeline.settings import load
 
@@ -120,11 +121,16 @@ class _Terminal:
 
 
 def test_a_summary_leaves_out_what_did_not_happen(capsys):
-    operate.print_summary(RunSummary(faults=["the store is full"], notices=["drop/ABC belongs to nobody"]))
+    operate.print_summary(
+        RunSummary(
+            faults=[Said("le disque est plein", "the disk is full")],
+            notices=[Said("drop/ABC n'est à personne", "drop/ABC")],
+        )
+    )
     said = capsys.readouterr().out
     assert "Reçus" in said
     assert "Factures" not in said
-    assert "drop/ABC" in said
+    assert "drop/ABC n'est à personne" in said
 
 
 def test_the_environment_names_the_home(cli, home, monkeypatch):
@@ -226,7 +232,7 @@ def test_an_operator_decides_what_waited_too_long(cli, home, choice, outcome):
     invoice = f"{ALPHA}/A 1100-5"
     early = cli("decide", invoice, choice, "--reason", "vu avec le service", "--home", home)
     assert early.code == FAULT
-    assert "an operator may decide from" in early.err
+    assert "un opérateur peut décider à partir du" in early.err
     with runner.open_home(home, load(home, ours="CPP001", readers=1), clock=FixedClock(LONG_AFTER)) as place:
         runner.decide(place, invoice, choice, "vu avec le service")
         runner.run(place)
@@ -266,4 +272,4 @@ def test_a_broken_invariant_is_1(cli, home):
     db.close()
     said = cli("verify", "--home", home)
     assert said.code == EXIT_REFUSED
-    assert "✘ numbers" in said.out
+    assert "✘ numéros" in said.out

@@ -66,6 +66,20 @@ def test_a_bad_name_is_refused_with_the_part_that_is_wrong(name, part):
     assert finding.facts["why_fr"] != finding.facts["why"]
 
 
+@pytest.mark.parametrize(
+    ("character", "english", "french"),
+    [
+        ("\\xff", "character '\\xff' at position 41", "caractère « \\xff » à la position 41"),
+        (" ", "a blank at position 41", "un espace à la position 41"),
+        ("é", "character 'é' at position 41", "caractère « é » à la position 41"),
+    ],
+)
+def test_the_character_that_is_wrong_is_shown_as_its_issuer_knows_it(character, english, french):
+    """A byte that is no UTF-8 comes as four characters, of which the backslash alone would say nothing."""
+    [found] = flow_name(GOOD[:40] + character, TERMS)[1]
+    assert (found.facts["why"], found.facts["why_fr"]) == (english, french)
+
+
 @pytest.mark.parametrize("extension", [".xml", ".XML", ".tar.gz", ".pdf"])
 def test_an_extension_is_ignored_and_told(extension):
     parts, found = flow_name(GOOD + extension, TERMS)

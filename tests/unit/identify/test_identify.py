@@ -7,12 +7,29 @@ import tarfile
 import zipfile
 
 import pytest
-from flow_cases import CREDIT, PDF, an_entry, cii, mixed, name, only, opened, rules, seen, sheet, signature, tar_gz, ubl
+from flow_cases import (
+    CREDIT,
+    PDF,
+    UBL,
+    an_entry,
+    cii,
+    mixed,
+    name,
+    only,
+    opened,
+    rules,
+    seen,
+    sheet,
+    signature,
+    tar_gz,
+    ubl,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.identify import open_member
 from pipeline.model import Kind
+from pipeline.returns import message
 from pipeline.terms import CTC, FlowLimits, Switches, Terms
 
 
@@ -142,7 +159,25 @@ def test_a_hostile_root_name_is_cut():
 
 def test_a_credit_note_root_can_be_closed():
     terms = Terms(switches=Switches(accept_creditnote_root=False))
-    assert rules(seen(ubl(root="CreditNote", namespace=CREDIT), terms=terms)) == ["IDN-001"]
+    identified = seen(ubl(root="CreditNote", namespace=CREDIT), terms=terms)
+    assert rules(identified) == ["IDN-001"]
+    assert only(identified, "IDN-001").facts["why_fr"] == "envoyez l'avoir sous la racine Invoice, avec le type 381"
+
+
+def test_an_invoice_in_another_namespace_is_told_the_right_one():
+    assert UBL in only(seen(b"<Invoice/>"), "IDN-001").facts["why_fr"]
+
+
+def test_the_nature_of_a_file_reads_well_in_both_languages():
+    identified = seen(tar_gz(("notes.txt", b"bonjour"), ("f.xml", ubl())))
+    told = only(identified, "FIL-003")
+    assert message.text(told) == "le fichier notes.txt est du texte, ce que ce flux n'accepte pas"
+    assert message.text(told, "en") == "file notes.txt is text, which this flow does not take"
+    assert message.value(told) == ""  # it would be an English word
+    refused = message.text(only(seen(b"bonjour"), "FLW-014"))
+    assert refused == "le contenu est du texte ; XML, PDF ou gzip attendu"
+    folder = only(seen(tar_gz(("d/a.xml", ubl()))), "ENV-003")
+    assert message.text(folder) == "l'élément « d/a.xml » de l'archive n'est pas accepté : son nom est un chemin"
 
 
 @pytest.mark.parametrize(
@@ -269,6 +304,8 @@ def test_the_code_that_check_is_asked_for_decides():
         (minimal("JVBERi0="), "FSO1110A"),
         (minimal("=JVBERi0"), "FSO1100A"),
         (minimal(base64_of(PDF)).decode().replace("UTF-8", "UTF-16").encode("utf-16"), "FSO1110A"),
+        (minimal(base64_of(PDF)).decode().replace("UTF-8", "UTF-16").encode("utf-16-le"), "FSO1110A"),
+        (minimal(base64_of(PDF)).decode().replace("UTF-8", "UTF-16").encode("utf-16-be"), "FSO1110A"),
     ],
 )
 def test_without_a_code_the_ordinary_one_is_assumed_and_a_readable_invoice_makes_it_minimal(content, code):

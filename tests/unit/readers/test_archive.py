@@ -110,6 +110,20 @@ def test_an_archive_without_its_last_blocks_is_read():
     assert contents(gzip.compress(a_tar(("a.xml", b"<a/>"))[:1024])) == {"a.xml": b"<a/>"}
 
 
+@pytest.mark.parametrize("behind", [b"x", a_tar(("b.xml", b"<b/>")), b"\0" * (1 << 20) + b"x"])
+@pytest.mark.parametrize("in_one_stream", [True, False])
+def test_what_stands_behind_the_end_of_the_tar_is_never_lost_unsaid(behind, in_one_stream):
+    """`cat a.tar.gz b.tar.gz`: the second half would be neither judged nor told."""
+    first = a_tar(("a.xml", b"<a/>"))
+    whole = gzip.compress(first + behind) if in_one_stream else gzip.compress(first) + gzip.compress(behind)
+    [found] = unpacked(whole)[0].findings
+    assert (found.rule, found.facts["why_fr"]) == (
+        "ENV-001",
+        "quelque chose suit la fin du tar (une seconde archive ?)",
+    )
+    assert found.facts["offset"] == len(first) + behind.find(behind.lstrip(b"\0"))
+
+
 def test_gzip_streams_one_after_the_other_and_zeros_behind_are_legal():
     packed = a_tar(("a.xml", b"<a/>"))
     assert contents(gzip.compress(packed[:700]) + gzip.compress(packed[700:]) + b"\0" * 100_000) == {"a.xml": b"<a/>"}
@@ -130,6 +144,7 @@ def test_the_cap_on_size_stops_the_unpacking():
     terms = replace(TERMS, archive=ArchiveLimits(expanded_bytes_max=100_000))
     result, spool = unpacked(gzip.compress(b"0" * 1_000_000), terms)
     assert [(f.rule, f.facts["limit"]) for f in result.findings] == [("ENV-002", "100000 B")]
+    assert result.findings[0].facts["limit_fr"] == "100000 octets"
     assert len(spool.getvalue()) <= 100_000
 
 

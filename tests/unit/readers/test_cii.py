@@ -105,6 +105,7 @@ def plain(id_: str) -> str:
         (global_id(SIREN, "0002"), SIREN, "1", "0002", None),
         # what is wrong is kept, to be named
         (organisation("123", "1"), "123", "1", "1", None),
+        (organisation("1234567820005", "0002"), "1234567820005", "1", "0002", None),  # a SIRET short of a digit
         (organisation("X1", "0099") + plain("Y1"), "X1", "", "0099", None),
         (global_id("4012345678901", "0088"), "4012345678901", "", "0088", None),
         (plain("549910"), "549910", "", None, None),
@@ -303,6 +304,9 @@ def totals(*amounts: tuple[str, str], own: str = "EUR", accounting: str = "") ->
         (totals(("20", "EUR"), accounting="EUR"), "20", "20"),
         (totals(("20", "USD")), None, None),
         (totals(("20", ""), ("18", "")), None, None),
+        (totals(("20", ""), ("18", "EUR"), own="USD", accounting="EUR"), "20", "18"),
+        (totals(("18", "EUR"), ("20", ""), own="USD", accounting="EUR"), "20", "18"),
+        (totals(("19", ""), ("20", "EUR")), "20", None),
         (totals(("20", "USD"), own=""), "20", None),
         (totals(), None, None),
     ],

@@ -141,6 +141,7 @@ def company(id_: str, scheme: str = "") -> str:
         # what is wrong is kept, to be named
         (legacy(SIRET, "8") + company(SIREN), SIRET, "", "8", None),
         (identification("4012345678901", "0088"), "4012345678901", "", "0088", None),
+        (identification("1234567820005", "0002"), "1234567820005", "1", "0002", None),  # a SIRET short of a digit
         (identification("4012345678901"), "4012345678901", "", None, None),
         (identification("SERVICE", "0224"), None, "", None, None),
         (identification("DE98ZZZ", "SEPA"), None, "", None, None),

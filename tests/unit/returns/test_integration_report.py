@@ -168,6 +168,20 @@ def test_a_document_with_more_findings_says_how_many_more(build, valid):
     assert english["LibelleErreur"] == "and 37 more in file facture-1.xml"
 
 
+def test_one_more_is_singular(build):
+    refused = build.judged(1, build.found("GEN-001", "BT-1"), outcome="refused")
+    verdict = build.verdict("IN_INTEGRE_PARTIEL", [refused, build.judged(2)], omitted=1)
+    assert report_rows.lines(verdict, TERMS)[-1].label == "et 1 autre dans le fichier facture-1.xml"
+
+
+def test_what_a_cut_line_stood_for_is_counted_in_the_last_one(build):
+    refused = build.judged(1, build.found("GEN-001", "BT-1"), outcome="refused")
+    verdict = build.verdict("IN_REJETE", [refused], omitted=37)  # two lines: the reason, and 37 more
+    lines = report_rows.lines(verdict, Terms(findings=FindingLimits(report_max=1)))
+    assert [line.label for line in lines] == ["et 38 autres dans ce compte rendu"]
+    assert "more" not in report_rows.as_json(lines)[0]
+
+
 def test_a_report_is_cut_at_its_cap_and_its_last_line_says_so(build, valid):
     many = [
         Finding("AMT-001", "AMT-001", Severity.ERROR, at=f"BT-{n}", facts={"place": f"BT-{n}", "text": "x"})
@@ -245,6 +259,16 @@ def test_a_flow_without_an_invoice_says_that_none_entered(build):
     verdict = build.verdict("IN_REJETE", [], [build.found("FLW-008", size_bytes=0)])
     assert integration_report.comment(verdict) == "aucune facture intégrée"
     assert integration_report.comment(verdict, "en") == "no invoice integrated"
+
+
+def test_refused_files_are_counted_beside_the_invoices(build):
+    """Nobody knows how many invoices they hold: without them `0 refused` would stand beside a refused file."""
+    refused = [build.found("FIL-001", member=build.MEMBERS[n]) for n in (1, 2)]
+    partial_ = build.verdict("IN_INTEGRE_PARTIEL", [build.judged(1)], refused)
+    assert integration_report.comment(partial_) == "1 facture intégrée, 0 refusée, 0 en attente, 2 fichiers refusés"
+    alone = build.verdict("IN_REJETE", [], refused[:1])
+    assert integration_report.comment(alone) == "aucune facture intégrée, 1 fichier refusé"
+    assert integration_report.comment(alone, "en") == "no invoice integrated, 1 file refused"
 
 
 def test_what_is_read_back_is_what_was_told(build, valid):

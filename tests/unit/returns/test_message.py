@@ -67,14 +67,14 @@ def test_nothing_to_do_is_no_remedy(row):
 
 def test_a_missing_fact_is_shown_as_such(row):
     code = row(codes.RTG_010, message_fr="", message_en="{service} {suggestions} {unheard_of}")
-    assert message.text(of(code, service="S", suggestions=""), "fr") == "S (néant) (néant)"
-    assert message.text(of(code, service="S", suggestions=""), "en") == "S (none) (none)"
+    assert message.text(of(code, service="S", suggestions=""), "fr") == "S néant néant"
+    assert message.text(of(code, service="S", suggestions=""), "en") == "S none none"
 
 
 def test_the_place_of_a_finding_serves_where_a_fact_is_missing(row):
     code = row(codes.XML_010, message_fr="{member} {line} {column} {path} {value} {place}")
     finding = Finding(code.id, code.id, Severity.ERROR, member="a.xml", at="BT-1", path="/I", line=3, value="v")
-    assert message.text(finding) == "a.xml 3 (néant) /I v BT-1"
+    assert message.text(finding) == "a.xml 3 néant /I v BT-1"
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,34 @@ def test_a_description_names_invoice_file_place_value_and_remedy(row, build):
 
 def test_facts_that_no_sentence_shows_are_listed_under_their_label(row):
     code = row(codes.RTG_001, message_fr="{siret}", remedy_fr="")
-    assert "Précisions : annuaire consulté = A26." in description(of(code, siret="9", snapshot="A26"), None, "fr")
-    assert "Details: directory snapshot = A26." in description(of(code, siret="9", snapshot="A26"), None, "en")
+    assert "Précisions : données de référence consultées = A26." in description(
+        of(code, siret="9", snapshot="A26"), None, "fr"
+    )
+    assert "Details: reference data consulted = A26." in description(of(code, siret="9", snapshot="A26"), None, "en")
     assert "Précisions" not in description(of(code, siret="9", snapshot=""), None, "fr")
+
+
+def test_the_french_twin_of_a_fact_is_never_listed_beside_it(row):
+    code = row(codes.XML_011, message_fr="{member}", message_en="{member}", remedy_fr="", remedy_en="none")
+    finding = of(code, sentence="Foo is not expected", sentence_fr="Foo n'est pas attendu")
+    assert description(finding, None, "fr") == "Précisions : explication = Foo n'est pas attendu."
+    assert description(finding, None, "en") == "Details: explanation = Foo is not expected."
+
+
+@pytest.mark.parametrize(
+    ("code", "facts", "said"),
+    [
+        (codes.PTY_004, {"siret": "1", "party": "supplier"}, "partie = fournisseur"),
+        (codes.PTY_016, {"siret": "1", "siren": "2", "party": "recipient"}, "partie = destinataire"),
+        (codes.FRM_007, {"framework": "A9", "validator": "holder"}, "son valideur (titulaire)"),
+        (codes.FRM_007, {"framework": "A12", "validator": "agent of the group"}, "(mandataire du groupement)"),
+    ],
+)
+def test_no_english_word_of_a_fact_stands_in_a_french_report(code, facts, said):
+    finding = of(code, **facts)
+    assert said in message.text(finding, "fr") + description(finding, None, "fr")
+    english = message.text(finding, "en") + description(finding, None, "en")
+    assert str(facts.get("party") or facts["validator"]) in english
 
 
 def test_every_fact_that_english_words_do_not_show_has_a_label():
@@ -170,6 +195,11 @@ def test_a_place_has_line_and_column_when_they_are_known():
     assert place(finding, "fr") == "ligne 12, colonne 7"
     assert place(finding, "en") == "line 12, column 7"
     assert place(Finding("XML-001", "XML-001", Severity.ERROR)) == ""
+
+
+def test_a_place_that_is_no_bt_is_named_in_the_language_of_the_report():
+    finding = Finding("FLW-001", "FLW-001", Severity.FATAL, at="flow name")
+    assert (place(finding, "fr"), place(finding, "en")) == ("nom du flux", "flow name")
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,12 @@ def test_the_file_is_named_by_partner_issuer_and_day():
     assert rejects.name("ABC001", "", day) == "REJETS_ABC001_INCONNU_20261120.csv"
     assert rejects.name("ABC001", "../é x", day, 2) == "REJETS_ABC001_-----x_20261120-02.csv"
     assert rejects.name("ABC001", "DE 123", day, 11) == "REJETS_ABC001_DE-123_20261120-11.csv"
+
+
+def test_identifiers_that_look_alike_in_a_name_are_one_issuer():
+    """Whoever groups rejects into files groups them by this: a second file of the same name would be lost."""
+    alike = ["CH-12", "CH.12", "CH 12"]
+    assert {rejects.issuer(supplier) for supplier in alike} == {"CH-12"}
+    assert {rejects.name("ABC001", supplier, date(2026, 11, 20)) for supplier in alike} == {
+        rejects.name("ABC001", rejects.issuer("CH 12"), date(2026, 11, 20))
+    }

@@ -152,3 +152,16 @@ def test_the_service_of_public_invoicing_is_for_public_issuers():
     assert "RTG-012" not in rules(invoice, public)
     assert "RTG-012" in rules(replace(invoice, supplier=replace(invoice.supplier, type="3")), public)
     assert "RTG-012" in rules(an_invoice(service="FACTURES_PUBLIQUES", supplier=None), public)
+
+
+def test_the_service_of_public_issuers_is_not_advised_to_a_private_one():
+    services = (
+        a_service("FACTURES_PUBLIQUES", "Service des factures publiques"),
+        a_service("FIN-03", "Direction des finances"),
+    )
+    town = a_structure(services=services)
+    private = one("RTG-014", an_invoice(service="le service des factures"), knowing(town))
+    public = one("RTG-014", an_invoice(service="le service des factures"), knowing(town, a_structure(SUPPLIER)))
+
+    assert (private.facts["nearest"], private.facts["suggestions"]) == ("FIN-03", "FIN-03 (Direction des finances)")
+    assert public.facts["nearest"] == "FACTURES_PUBLIQUES"

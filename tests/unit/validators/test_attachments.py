@@ -189,6 +189,17 @@ def test_a_zip_holds_one_file_that_can_be_read(content, count):
     assert result.opened == ()
 
 
+def test_a_file_without_a_name_in_a_zip_goes_on_under_the_name_of_the_attachment():
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), PDF)
+    result = examined(attached(buffer.getvalue()))
+    assert result.findings == ()
+    assert [(opened.name, opened.content, opened.was_zipped) for opened in result.opened] == [
+        ("facture.pdf", PDF, True)
+    ]
+
+
 def test_an_encrypted_zip_cannot_be_read_and_the_finding_says_why():
     content = bytearray(zipped(("a.pdf", PDF)))
     content[6] |= 1

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -155,3 +156,73 @@ def test_a_policy_of_the_connection_moves_the_rules_of_a_level():
     assert {f.severity for j in loose.invoices for f in j.findings if f.rule == "BR-CO-16"} == {Severity.WARNING}
     off = examined(document, Kind.FACTURX, "FSO1117A", rules, policies={"facturx": "off"})
     assert off.packs == ()
+
+
+# Who answers for a number or a day that nobody can read: the schema first, for what its types exclude.
+AMOUNTS_WRITTEN = {
+    "XML-010": (
+        *("NaN", "sNaN", "INF", "-INF", "1e999", "1,5", "1_000", "", "-", "+-1", "0x1"),
+        *("\u0661\u0662", "\uff11\uff12", "1\u00a0", "\u00a01"),
+    ),
+    "AMT-001": ("1" * 20, "1" * 40, "123456789012345678.12", ".5", "5."),
+    "": ("+1", "-0", "-0.00", " 1 ", "1\n", "1" * 19),  # read; what they are worth is for the sums to say
+}
+DAYS_WRITTEN_IN_UBL = {
+    "XML-010": (
+        *("0000-00-00", "2025-02-29", "2025-13-01", "2025-02-28T24:00", "2024-W01-1", "20250228", "2025-2-8", ""),
+        *("2025-02-28\u00a0", "\uff12\uff10\uff12\uff15-02-28"),
+    ),
+    "DAT-002": ("2025-02-28Z", "2025-02-28+14:00", "2025-02-28-05:00", "-2025-02-28", "12025-02-28"),
+    "DAT-004": ("0001-01-01", "9999-12-31"),
+    "": ("2025-02-28",),
+}
+DAYS_WRITTEN_IN_CII = {
+    "DAT-001": ("", " "),
+    "DAT-002": (
+        *("00000000", "20250229", "20251301", "20250228T2400", "20250228Z", "20250228+14:00", "2024W011", "2025228"),
+        *(
+            "2025-02-28",
+            "20250228\u00a0",
+            "\uff12\uff10\uff12\uff15\uff10\uff12\uff12\uff18",
+            "\u0662\u0660\u0662\u0665\u0660\u0662\u0662\u0668",
+        ),
+    ),
+    "DAT-004": ("00010101", "99991231"),
+    "": ("20250228", " 20250228 ", "20250228\n"),
+}
+ANSWERS = {"XML-010", "AMT-001", "DAT-001", "DAT-002", "DAT-004"}
+
+
+def cases(written: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    return [(text, rule) for rule, texts in written.items() for text in texts]
+
+
+def answered(document: bytes, kind: Kind, interface: str) -> set[str]:
+    found = examined(document, kind, interface)
+    assert found.invoices or {f.rule for f in found.findings} >= {"XML-010"}
+    return {f.rule for f in (*found.findings, *(f for j in found.invoices for f in j.findings))} & ANSWERS
+
+
+@pytest.mark.parametrize(("text", "rule"), cases(AMOUNTS_WRITTEN))
+def test_a_number_is_refused_by_the_schema_or_by_our_own_rule_and_a_legal_one_by_neither(text, rule):
+    invoice = ubl.write(content("D", prepaid=Decimal("1.00")))
+    for old in (">21.50</cbc:PriceAmount>", ">1.00</cbc:PrepaidAmount>", ">10</cbc:InvoicedQuantity>"):
+        written = patched(invoice, (old, f">{text}{old[old.index('<') :]}"))
+        assert answered(written, Kind.UBL, "FSO1100A") == ({rule} if rule else set()), old
+    invoice = cii.write(content("D", prepaid=Decimal("1.00")), "")
+    for old in (">21.50</ram:ChargeAmount>", ">1.00</ram:TotalPrepaidAmount>", ">10</ram:BilledQuantity>"):
+        written = patched(invoice, (old, f">{text}{old[old.index('<') :]}"))
+        assert answered(written, Kind.CII, "FSO1106A") == ({rule} if rule else set()), old
+
+
+@pytest.mark.parametrize(("text", "rule"), cases(DAYS_WRITTEN_IN_UBL))
+def test_a_day_of_ubl_is_refused_by_the_schema_or_by_our_own_rule(text, rule):
+    written = patched(ubl.write(content("D")), ("<cbc:IssueDate>2026-11-02<", f"<cbc:IssueDate>{text}<"))
+    assert answered(written, Kind.UBL, "FSO1100A") == ({rule} if rule else set())
+
+
+@pytest.mark.parametrize(("text", "rule"), cases(DAYS_WRITTEN_IN_CII))
+def test_a_day_of_cii_is_refused_by_our_own_rule_alone(text, rule):
+    old = '<ram:IssueDateTime><udt:DateTimeString format="102">'
+    written = patched(cii.write(content("D"), ""), (f"{old}20261102<", f"{old}{text}<"))
+    assert answered(written, Kind.CII, "FSO1106A") == ({rule} if rule else set())

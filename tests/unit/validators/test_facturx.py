@@ -147,6 +147,17 @@ def test_what_qpdf_says_does_not_change_from_run_to_run():
 # --- the XMP against the guideline ------------------------------------------------------------------------------------
 
 
+def test_a_damaged_pdf_is_refused_though_its_warnings_quote_bytes_that_are_no_text():
+    document = made()
+    digits = document.rindex(b"/ID [<") + len(b"/ID [<")
+    quoted = document[:digits] + b"\xf0" + document[digits + 1 :]
+    assert rules(opened(quoted).findings) == ["PDF-012"]
+    with pikepdf.open(BytesIO(document)) as pdf:
+        stored = pdf.Root.Names.EmbeddedFiles.Names[1].EF.F.read_raw_bytes()
+    damaged = quoted.replace(stored, stored[:2] + b"\xff" * (len(stored) - 2))
+    assert rules(opened(damaged).findings) == ["PDF-001"]
+
+
 def test_the_level_is_not_compared_where_the_claim_has_none():
     assert judged(made(level="EXTENDED"), level="") == ()
 

@@ -139,6 +139,10 @@ def test_a_mode_that_the_pivot_does_not_know_is_read_as_a_transfer():
     assert earned(paid_by("70")) == {"PAY-002"}
 
 
+def test_a_sepa_direct_debit_stays_a_direct_debit_in_the_pivot_and_is_not_told_as_a_transfer():
+    assert earned(paid_by("59")) == set()
+
+
 def test_a_purchasing_card_means_already_paid():
     assert the("PAY-011", judged(paid_by("48"))).facts == {"code": "48"}
 

@@ -200,6 +200,48 @@ def test_an_error_in_a_large_document_keeps_its_line_and_path(at):
     )
 
 
+def test_a_large_document_on_one_line_says_of_each_error_where_it_is():
+    """Exports often have no line break: neither a line nor a name tells one element from its namesakes."""
+    lines = [LINE] * 60
+    lines[3], lines[40] = LINE.replace(">10.00<", ">dix<"), LINE.replace(">10.00<", ">cent<")
+    document = with_lines(*lines).replace("\n", "").replace("<cac:Item>", "<!-- <x> --><cac:Item>")
+    assert [(f.path, f.value) for f in check(document, terms=SMALL)] == [
+        ("/ubl:Invoice/cac:InvoiceLine[4]/cbc:LineExtensionAmount", "dix"),
+        ("/ubl:Invoice/cac:InvoiceLine[41]/cbc:LineExtensionAmount", "cent"),
+    ]
+
+
+def test_an_error_far_behind_the_first_one_of_a_large_document_is_told():
+    lines = [LINE] * 8_000  # more than a mebibyte between them
+    lines[0], lines[-1] = LINE.replace(">10.00<", ">dix<"), LINE.replace(">10.00<", ">cent<")
+    assert [f.value for f in check(with_lines(*lines))] == ["dix", "cent"]
+
+
+@pytest.mark.parametrize("filler", [60, 5_000])
+def test_a_small_and_a_large_document_are_told_the_same(filler):
+    lines = [LINE] * filler
+    lines[::7] = [LINE.replace(">10.00<", f">n{rank}<") for rank in range(len(lines[::7]))]
+    lines[::11] = [LINE.replace("<cac:Item>", "<cbc:Foo/><cac:Item>")] * len(lines[::11])
+    document = with_lines(*lines)
+    small, large = (
+        check(document, terms=replace(Terms(), xml=XmlLimits(xsd_siblings_max=limit))) for limit in (10**9, 10)
+    )
+    kept = small[: Terms().findings.document_max - 1]
+    assert [(f.path, f.line, f.value, f.facts["sentence"]) for f in large[: len(kept)]] == [
+        (f.path, f.line, f.value, f.facts["sentence"]) for f in kept
+    ]
+    assert len(large) == len(kept) + (len(small) > len(kept))
+
+
+def test_the_last_finding_of_a_large_document_says_how_many_more_there_are():
+    wrong = LINE.replace(">10.00<", ">dix<")
+    found = check(with_lines(*[wrong] * 1_200), terms=SMALL)
+    assert len(found) == Terms().findings.document_max
+    assert found[-2].value == "dix"
+    assert found[-1].facts["sentence_fr"] == "et 201 autres erreurs de structure après celle-ci"
+    assert (found[-1].path, found[-1].line) == (found[-2].path, found[-2].line)
+
+
 def test_what_is_missing_at_the_end_of_a_large_document_is_told():
     document = re.sub(r"(?s)<cac:InvoiceLine>.*</cac:InvoiceLine>", "", with_lines(LINE))
     document = changed(

@@ -79,6 +79,12 @@ def test_each_syntax_says_the_regime_in_its_own_codes(kind, regime, known):
     assert found == ([] if known else [{"value": regime}])
 
 
+def test_in_ubl_the_first_place_of_the_regime_wins_and_the_other_is_not_judged():
+    places = (text("TVA DEBIT", "BT-8"), text("ZZ", "BT-8"))
+    assert earned(an_invoice(vat_regimes=places)) == set()
+    assert the("VAT-006", judged(an_invoice(vat_regimes=places[::-1]))).value == "ZZ"
+
+
 def test_the_regime_is_the_same_in_every_vat_line_that_says_one():
     lines = (
         a_vat_line("30", "6", due=text("5", "BT-8")),
@@ -103,6 +109,11 @@ def test_each_rate_of_the_lines_has_its_vat_line_and_is_told_once():
     assert found.facts == {"rate": "5.50"}
     covered = (a_vat_line(), a_vat_line("0", "0", "5.5"))
     assert "VAT-008" not in earned(an_invoice(lines=lines, vat_lines=covered, total_lines=None))
+
+
+def test_a_vat_line_whose_rate_cannot_be_read_may_be_the_one_that_is_missed():
+    found = earned(an_invoice(vat_lines=(a_vat_line(rate=".5"),)))
+    assert found == {"AMT-001"}
 
 
 def test_lines_without_any_vat_line_are_told_too():
