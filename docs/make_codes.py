@@ -1,4 +1,4 @@
-"""Writes docs/codes.md from the catalogue of rules: `python docs/make_codes.py`. A test fails when the file is stale."""
+"""Writes docs/codes.md from the catalogue of rules: `make docs`. A test fails when the file is stale."""
 
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +10,7 @@ HEAD = """# The catalogue of rules
 
 Generated from `pipeline/codes/` by `make docs`; do not edit. `chorus-edi explain CODE` prints one row with its remedy.
 
-Severity: as applied in `legacy-edi` / `ctc-b2g`; `-` or `off`: not applied there; `fault`: our side failed, never a finding.
+Severity: as applied in `legacy-edi` / `ctc-b2g`; `-` or `off`: not applied there; `fault`: our side failed.
 Earned by: the kind of test that shows that the rule bites.
 """
 FAMILIES = {

@@ -172,7 +172,8 @@ class Identified:
 
     @property
     def is_refused(self) -> bool:
-        return any(f.severity is Severity.FATAL for f in self.findings)
+        """Nothing enters. An installation may set a rule on the flow to error: that refuses the flow as well."""
+        return any(f.refuses for f in self.findings)
 
 
 # --- the semantic model -----------------------------------------------------------------------------------------------
@@ -468,7 +469,8 @@ class Read:
 
     @property
     def is_refused(self) -> bool:
-        return any(f.severity is Severity.FATAL for f in self.findings)
+        """Nothing enters. An installation may set a rule on the flow to error: that refuses the flow as well."""
+        return any(f.refuses for f in self.findings)
 
 
 # --- reference data ---------------------------------------------------------------------------------------------------

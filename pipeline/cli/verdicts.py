@@ -9,6 +9,7 @@ from pipeline.cli.options import Lang
 from pipeline.codes import Severity
 from pipeline.model import Finding, FlowState, InvoiceOutcome, Verdict
 from pipeline.returns import message
+from pipeline.returns.place import spot
 
 _MARKS = {
     FlowState.INTEGRATED: ("✔", "green"),
@@ -74,7 +75,10 @@ def _findings(found: tuple[Finding, ...], lang: Lang, *, with_infos: bool, with_
 
 def _finding(finding: Finding, lang: Lang, *, with_member: bool) -> Iterator[str]:
     word = typer.style(_WORDS[lang][finding.severity].ljust(11), fg=_COLOURS.get(finding.severity))
-    places = [finding.at, f"{'ligne' if lang is Lang.FR else 'line'} {finding.line}" if finding.line else ""]
+    places = [
+        spot(finding.at, lang.value),
+        f"{'ligne' if lang is Lang.FR else 'line'} {finding.line}" if finding.line else "",
+    ]
     if with_member and finding.member:
         places.insert(0, finding.member)
     where = ", ".join(shown(place) for place in places if place)

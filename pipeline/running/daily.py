@@ -32,9 +32,14 @@ def write_rejects(home: Home, partners: dict[str, Partner], summary: RunSummary)
         writer = Writer(home.store, home.settings.ours, {}, home.settings.default_receiver)
         try:
             files = []
+            by_name: dict[tuple[str, str, date], list[tuple[str, RejectedRow]]] = {}
             for (partner, supplier, day), rows in due.items():
+                key = partner, daily_file.issuer(supplier), day  # "CH 12" and "CH.12" have one name, hence one file
+                by_name.setdefault(key, []).extend((supplier, row) for row in rows)
+            for (partner, issuer, day), told in by_name.items():
                 lang = partners[partner].lang if partner in partners else "fr"
-                files.append(_file(home, writer, partner, supplier, day, rows, lang))
+                told.sort(key=lambda one: (one[1].deposit_id, one[1].rank))
+                files.append(_file(home, writer, partner, issuer, day, told, lang))
             writer.keep()
             lease.write(lambda db: rejects.record(db, lot, files))
         finally:
@@ -43,15 +48,22 @@ def write_rejects(home: Home, partners: dict[str, Partner], summary: RunSummary)
 
 
 def _file(
-    home: Home, writer: Writer, partner: str, supplier: str, day: date, rows: Sequence[RejectedRow], lang: str
+    home: Home,
+    writer: Writer,
+    partner: str,
+    issuer: str,
+    day: date,
+    told: Sequence[tuple[str, RejectedRow]],
+    lang: str,
 ) -> rejects.DailyFile:
     with home.ledger.reading() as db:
-        part = rejects.next_part(db, partner, supplier, day)
-    name = daily_file.name(partner, supplier, day, part)
+        part = rejects.next_part(db, partner, issuer, day)
+    name = daily_file.name(partner, issuer, day, part)
+    rows = [row for _, row in told]
     lines = [
         daily_file.reject(f, row.flow_name, day, supplier=supplier, number=row.number, lang=lang)
-        for row in rows
+        for supplier, row in told
         for f in row.findings
     ]
     to_send = writer.answer(partner, None, REJECTS, name, daily_file.render(lines))
-    return rejects.DailyFile(partner, supplier, day, part, to_send, tuple((r.deposit_id, r.rank) for r in rows))
+    return rejects.DailyFile(partner, issuer, day, part, to_send, tuple((r.deposit_id, r.rank) for r in rows))

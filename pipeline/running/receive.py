@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
-from pipeline import codes
+from pipeline import codes, lifecycle
 from pipeline.adapters.ledger import Connection, deposits, outbox
 from pipeline.adapters.ledger.deposits import Claimed, Doubles
 from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, Deposit, Partner, shown
@@ -168,7 +168,9 @@ class _Settler:
         found: tuple[Finding, ...] = ()
         if doubles.name is not None:
             first = doubles.name
-            found += self._found(codes.FLW_005, name, name=name, first_received=_when(first), first_verdict=first.state)
+            found += self._found(
+                codes.FLW_005, name, name=name, first_received=_when(first), first_verdict=_told(first)
+            )
         if doubles.content is not None:
             first = doubles.content
             double = self._found(codes.FLW_007, name, first_name=first.name, first_received=_when(first))
@@ -203,6 +205,11 @@ def announced(name: str, terms: Terms) -> str:
     """The interface code that a flow name announces, readable or not: empty."""
     parts, _ = flow_name(name, terms)
     return parts.code if parts is not None else ""
+
+
+def _told(first: Deposit) -> str:
+    """The state of a flow in the words of the platform, while it has no verdict too."""
+    return first.state if first.state in lifecycle.FLOW_STATES else "IN_EN_COURS_TRAITEMENT_CPP"
 
 
 def _when(deposit: Deposit) -> str:

@@ -11,6 +11,7 @@ from typing import cast
 from lxml import etree
 
 from pipeline import codes
+from pipeline.codes import Severity
 from pipeline.model import Attachment, Finding, Invoice, Kind, Level, MemberSeen, PackRun, Received
 from pipeline.ports import Tools
 from pipeline.readers import cii, mixed, ubl
@@ -69,6 +70,8 @@ def examine(
     if refused:
         return Examined((*on_file, *refused, *on_invoice))
     on_file += xsd.stylesheet(parsed, interface, ships_stylesheet, seen.name, terms)
+    if any(f.refuses for f in on_file):  # a warning made an error by a switch or the settings: XML-012, FIL-005
+        return Examined((*on_file, *on_invoice))
 
     guideline = _guideline(parsed.tree, seen.kind)
     claim = claims.claim(guideline.text if guideline else None, seen.kind)
@@ -98,6 +101,7 @@ def examine(
             *format.judge(invoice, received, interface, seen.name, terms),
         ]
         judged.append(JudgedDocument(invoice, in_report_order(found), examined.opened))
+        on_file += (f for f in found if f.severity is Severity.FATAL)  # refuses the flow, whose invoices are not told
     return Examined(tuple(on_file), tuple(judged), ran)
 
 

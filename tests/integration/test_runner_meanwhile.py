@@ -162,3 +162,17 @@ def test_a_file_whose_stored_bytes_are_lost_keeps_no_other_file_back(home: Home)
     (home.path / "kept").rename(home.object_path(homes.PARTNER, sha256))
     assert runner.run(home).sent == {"CSO": 1}
     assert is_sound(home)
+
+
+def test_a_double_of_a_flow_in_progress_is_told_its_state_in_the_words_of_the_platform(
+    tmp_path: Path, reader: tuple[str, ...]
+) -> None:
+    with homes.open_home(tmp_path / "home", reader=reader) as home:
+        runner.add_partner(home, homes.partner())
+        homes.drop(home, homes.flow_name(1), homes.ubl("M-1"))
+        runner.run(home)  # no directory yet: it waits
+        homes.drop(home, homes.flow_name(1), homes.ubl("M-2"))
+        runner.run(home)
+        (report,) = homes.out(home).values()
+        assert b"FLW-005" in report
+        assert b"IN_EN_COURS_TRAITEMENT_CPP" in report

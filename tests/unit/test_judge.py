@@ -68,6 +68,11 @@ def known(**changes: object) -> Known:
     return replace(facts, **changes)
 
 
+def judged_as(code: str, document: bytes, terms: Terms) -> Verdict:
+    records = read(document, flow_name(code, "SEUL"), terms=terms)[0]
+    return judge.conclude(judge.decide(records, known(), terms), {}, terms)
+
+
 def lot(*documents: bytes) -> bytes:
     return archive((f"FSO1100A_{PARTNER}_{PARTNER}1100{rank:09d}.xml", d) for rank, d in enumerate(documents, 1))
 
@@ -221,6 +226,25 @@ def test_a_fatal_finding_on_one_file_refuses_the_whole_flow():
 
 
 # --- conclude ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [Terms(switches=Switches(stylesheet_required="error")), Terms(severities={"XML-012": "error"})],
+    ids=["switch", "severity"],
+)
+def test_a_file_that_a_stricter_installation_refuses_gives_no_invoice(terms):
+    """A refused file whose invoice entered all the same would be counted twice, once refused and once integrated."""
+    verdict = judged(ubl.write(content("XML-012", stylesheet=False)), terms=terms)
+    assert [f.rule for m in verdict.read.members for f in m.findings if f.refuses] == ["XML-012"]
+    assert (verdict.state, verdict.invoices) == (FlowState.REJECTED, ())
+
+
+def test_a_rule_on_an_invoice_that_the_reform_makes_fatal_refuses_the_flow_and_is_told():
+    terms = Terms(profile=CTC, severities={"OFF-001": "off", "OFF-003": "off"})
+    verdict = judged_as("FSO1110A", ubl.write(content("IDN-005", framework="B1")), terms)
+    assert verdict.state is FlowState.REJECTED
+    assert ("IDN-005", Severity.FATAL) in [(f.rule, f.severity) for f in verdict.findings]
 
 
 def test_a_number_that_another_deposit_holds_refuses_the_invoice():

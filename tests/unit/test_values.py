@@ -10,7 +10,14 @@ from pipeline.values import decimals, parse_102_day, parse_amount, parse_iso_day
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0", "0"), ("-0", "-0"), ("+1", "1"), ("12.50", "12.50"), ("-1234567890123456.789", "-1234567890123456.789"), ("1" * 19, "1" * 19)],
+    [
+        ("0", "0"),
+        ("-0", "-0"),
+        ("+1", "1"),
+        ("12.50", "12.50"),
+        ("-1234567890123456.789", "-1234567890123456.789"),
+        ("1" * 19, "1" * 19),
+    ],
 )
 def test_digits_with_a_point_and_a_sign_are_an_amount(text, value):
     assert parse_amount(text) == Decimal(value)
@@ -18,7 +25,29 @@ def test_digits_with_a_point_and_a_sign_are_an_amount(text, value):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "NaN", "sNaN", "INF", "1e999", "1E2", "1,5", "1_000", " 1", "1 ", "1\n", "\u00a01", "١٢", "１２", ".5", "5.", "--1", "+-1", "1" * 20, "1" * 40, "12345678901234567.890"],
+    [
+        "",
+        "NaN",
+        "sNaN",
+        "INF",
+        "1e999",
+        "1E2",
+        "1,5",
+        "1_000",
+        " 1",
+        "1 ",
+        "1\n",
+        "\u00a01",
+        "١٢",
+        "１２",
+        ".5",
+        "5.",
+        "--1",
+        "+-1",
+        "1" * 20,
+        "1" * 40,
+        "12345678901234567.890",
+    ],
 )
 def test_anything_else_is_no_amount(text):
     assert parse_amount(text) is None
@@ -33,7 +62,22 @@ def test_decimals_are_counted_on_the_text_as_given():
     assert [decimals(text) for text in ("1", "1.0", "1.250", "-0.123456")] == [0, 1, 3, 6]
 
 
-@pytest.mark.parametrize("text", ["2025-02-29", "2025-13-01", "0000-00-00", "2025-02-28Z", "2025-02-28+14:00", "2024-W01-1", "20250228", "2025-2-8", "２０２５-02-28", "", "2025-02-28\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-02-29",
+        "2025-13-01",
+        "0000-00-00",
+        "2025-02-28Z",
+        "2025-02-28+14:00",
+        "2024-W01-1",
+        "20250228",
+        "2025-2-8",
+        "２０２５-02-28",
+        "",
+        "2025-02-28\n",
+    ],
+)
 def test_an_impossible_or_decorated_day_is_no_iso_day(text):
     assert parse_iso_day(text) is None
 
