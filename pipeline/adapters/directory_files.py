@@ -15,8 +15,8 @@ from pipeline.adapters.directory_rows import DirectoryError, ServiceRow, Structu
 from pipeline.model import Service, Structure
 from pipeline.ports import Said
 from pipeline.routing import import_checks
-from pipeline.routing.check_digit import is_siret
 from pipeline.routing.directory import SIRET_TYPE
+from pipeline.siret import is_siret
 
 WARNINGS_MAX = 1_000  # a wrong export has the same fault in every line
 R = TypeVar("R")

@@ -7,6 +7,7 @@ from datetime import date
 from pipeline.codes import Code, Severity
 from pipeline.model import Finding, Known, ReadInvoice, Received, Service, Structure, finding
 from pipeline.routing import directory
+from pipeline.siret import STATE
 from pipeline.terms import Terms
 from pipeline.values import Text
 
@@ -48,7 +49,7 @@ class Case:
 
     @property
     def is_state(self) -> bool:
-        return self.siret == directory.STATE
+        return self.siret == STATE
 
 
 def case(invoice: ReadInvoice, received: Received, interface: str, known: Known, terms: Terms) -> Case:

@@ -6,7 +6,6 @@ from datetime import date
 from pipeline.model import Known, Service, Snapshot, Structure
 from pipeline.terms import Terms
 
-STATE = "11000201100044"  # one structure for all ministries: the service carries the routing
 PUBLIC_INVOICING = "FACTURES_PUBLIQUES"  # "Service des factures publiques": between public bodies only
 SIRET_TYPE = 1
 OPEN_END = date(2050, 12, 31)  # how the platform writes "no end"

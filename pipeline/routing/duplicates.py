@@ -21,8 +21,8 @@ from pipeline.model import (
     finding,
 )
 from pipeline.routing.case import Case, Facts, shown
-from pipeline.routing.check_digit import is_siret
 from pipeline.routing.directory import SIRET_TYPE
+from pipeline.siret import is_siret
 from pipeline.terms import Terms
 from pipeline.values import XML_BLANKS, parse_amount
 

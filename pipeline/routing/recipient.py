@@ -6,7 +6,7 @@ from pipeline import codes
 from pipeline.frameworks import FRAMEWORKS
 from pipeline.routing import directory
 from pipeline.routing.case import Case, Facts, Rule, at_framework, at_recipient
-from pipeline.routing.check_digit import has_right_key, is_siret
+from pipeline.siret import has_right_key, is_siret
 
 _PAYER = "financial service"  # next party of the payable pieces: any structure that pays takes them
 

@@ -1,9 +1,9 @@
 """What an identifier of each legacy type looks like (03-mapping section 4), whichever party it names."""
 
 import re
-from functools import lru_cache
 
 from pipeline.model import Party
+from pipeline.siret import is_siret
 from pipeline.validators.code_lists import EU_WITHOUT_FRANCE, VAT_PREFIX
 from pipeline.validators.rule import NONE, Breach, Breaches, Subject, given
 from pipeline.values import Text
@@ -12,7 +12,6 @@ SIRET, EU, OUTSIDE_EU, RIDET, TAHITI, BEING_REGISTERED, PERSON = "1234567"
 FOREIGN_MAX = 18  # BR-FR-CPRO-04/05 say "shorter than 18" where rule 03 says 18: 18 is accepted
 NAME_START = 16
 ISLAND_LENGTHS = range(9, 11)
-_SIRET = re.compile(r"[0-9]{14}", re.ASCII)
 # Ten digits (sex, year, month, place of birth), then names.
 _PERSON = re.compile(r"[0-9]{10}.{0,70}", re.ASCII | re.DOTALL)
 _NOT_A_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
@@ -26,19 +25,8 @@ def given_identifier(party: Party) -> Text | None:
 def siret(party: Party) -> Text | None:
     """The identifier of a party when it has the form of a SIRET and says that it is one."""
     identifier = party.identifier
-    return identifier if party.identifier_type == SIRET and identifier is not None and is_siret(identifier) else None
-
-
-def is_siret(identifier: Text) -> bool:
-    return _SIRET.fullmatch(identifier.text) is not None
-
-
-@lru_cache(maxsize=4096)  # suppliers come back: the full check costs 10 us
-def has_right_key(text: str) -> bool:
-    """Luhn over SIREN and SIRET, with the exception of La Poste. Takes 14 ASCII digits: stdnum would tidy up first."""
-    from stdnum.fr import siret
-
-    return bool(siret.is_valid(text))
+    is_one = party.identifier_type == SIRET and identifier is not None and is_siret(identifier.text)
+    return identifier if is_one else None
 
 
 # --- the supplier, one rule per type
@@ -60,7 +48,7 @@ def no_siret(subject: Subject) -> Breaches:
     identifier = given_identifier(supplier)
     if identifier is None or (given(supplier.identifier) and supplier.identifier_type != SIRET):
         return NONE
-    return NONE if is_siret(identifier) and identifier is supplier.identifier else _of_length(identifier)
+    return NONE if is_siret(identifier.text) and identifier is supplier.identifier else _of_length(identifier)
 
 
 def no_eu_number(subject: Subject) -> Breaches:
@@ -126,7 +114,7 @@ def recipient_without_siret(subject: Subject) -> Breaches:
         return NONE
     scheme = "" if recipient.scheme is None else recipient.scheme.text
     is_said = recipient.identifier_type == SIRET or (not recipient.identifier_type and not scheme)
-    if is_said and is_siret(identifier) and identifier is recipient.identifier:
+    if is_said and is_siret(identifier.text) and identifier is recipient.identifier:
         return NONE
     return (Breach(identifier, {"identifier": identifier.text, "scheme": scheme}),)
 
@@ -147,7 +135,7 @@ def _fits(party: Party, identifier: Text) -> bool:
     length = len(identifier.text)
     match party.identifier_type:
         case "1":
-            return is_siret(identifier)
+            return is_siret(identifier.text)
         case "2" | "3":
             return length <= FOREIGN_MAX
         case "4" | "5":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pipeline import codes
 from pipeline.model import Party
+from pipeline.siret import has_right_key
 from pipeline.validators import identifiers
 from pipeline.validators.code_lists import COUNTRIES
 from pipeline.validators.rule import NONE, Breach, Breaches, Rule, Subject, holds
@@ -33,7 +34,7 @@ def wrong_keys(subject: Subject) -> Iterator[Breach]:
         return
     for name, party in parties(subject):
         siret = identifiers.siret(party)
-        if siret is not None and not identifiers.has_right_key(siret.text):
+        if siret is not None and not has_right_key(siret.text):
             severity = codes.Severity.ERROR if switch == "error" else None
             yield Breach(siret, {"siret": siret.text, "party": name}, severity=severity)
 
@@ -88,8 +89,8 @@ def vat_number_of_another(subject: Subject) -> Breaches:
     if match is None:
         return (Breach(vat, {"vat": vat.text, "siren": siren}),)
     key, within = match[1], match[2]
-    has_right_key = not key.isdigit() or int(within + "12") % 97 == int(key)
-    if has_right_key and siren in {"", within}:
+    is_right = not key.isdigit() or int(within + "12") % 97 == int(key)
+    if is_right and siren in {"", within}:
         return NONE
     return (Breach(vat, {"vat": vat.text, "siren": siren or within}),)
 

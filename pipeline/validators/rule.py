@@ -12,13 +12,13 @@ from pipeline.codes import Code, Severity
 from pipeline.flows import INTERFACES, Interface
 from pipeline.frameworks import DEFAULT
 from pipeline.model import Finding, Invoice, Kind, Level, Received, finding
+from pipeline.siret import STATE
 from pipeline.terms import Terms
 from pipeline.values import Located, Text
 
 Facts = Mapping[str, str | int]
 NO_FACTS: Facts = {}
 SHOWN_MAX = 200  # characters of a value in a finding: a hostile text of megabytes is not repeated in every report
-STATE_SIRET = "11000201100044"  # one recipient structure for all ministries (05-routing section 3)
 
 
 class Breach(NamedTuple):
@@ -65,7 +65,7 @@ class Subject:
     @property
     def is_for_the_state(self) -> bool:
         recipient = self.invoice.recipient.identifier
-        return recipient is not None and recipient.text == STATE_SIRET
+        return recipient is not None and recipient.text == STATE
 
     def missing(self, bt: str) -> Text:
         """The place of a datum that is not there: its BT id, and the element that should hold it."""

@@ -117,10 +117,12 @@ def compact(value: object) -> str:
 
 
 def finding_columns(found: Finding) -> dict[str, Any]:
+    """The columns of a finding. PostgreSQL takes no NUL in a text: what a stranger wrote shows it by its number."""
     return {
         "rule": found.rule, "code": found.code, "severity": found.severity.value, "pack": found.pack,
-        "member": found.member, "at": found.at, "path": found.path, "line": found.line, "column": found.column,
-        "value": found.value, "facts": compact(dict(found.facts)),
+        "member": found.member.replace("\0", "\\x00"), "at": found.at, "path": found.path,
+        "line": found.line, "column": found.column,
+        "value": found.value.replace("\0", "\\x00"), "facts": compact(dict(found.facts)),
     }  # fmt: skip
 
 

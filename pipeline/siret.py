@@ -1,8 +1,9 @@
-"""The form and the check digit of a SIRET, as routing needs them for recipients."""
+"""The SIRET: its form, its check digit, and the one that all ministries share."""
 
 import re
 from functools import lru_cache
 
+STATE = "11000201100044"  # one structure for all ministries: the service carries the routing (spec 05 section 3)
 _SIRET = re.compile(r"[0-9]{14}", re.ASCII)
 
 
@@ -11,7 +12,7 @@ def is_siret(text: str) -> bool:
     return _SIRET.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=4_096)  # recipients come back: the full check costs 10 us
+@lru_cache(maxsize=4_096)  # parties come back: the full check costs 10 us
 def has_right_key(siret: str) -> bool:
     """Luhn over SIREN and SIRET, and for La Poste her own key. Takes 14 ASCII digits: stdnum would tidy up first.
 
