@@ -32,7 +32,7 @@ from pipeline.running.drain import Progress, drain, release_from_quarantine
 from pipeline.running.home import Home, open_home
 from pipeline.running.receive import receive
 from pipeline.running.status import status
-from pipeline.running.summary import RunSummary, Told
+from pipeline.running.summary import RunSummary, Told, unheard
 from pipeline.running.verify import verify
 
 __all__ = [
@@ -74,13 +74,16 @@ def run(
     watch: bool = False,
     on_verdict: Callable[[Told], None] = _unheard,
     on_progress: Progress = _unseen,
+    on_fault: Callable[[Said], None] = unheard,
+    on_notice: Callable[[Said], None] = unheard,
     stop: Event | None = None,
 ) -> RunSummary:
     """Do everything that is due; with `watch` again and again, until `stop` is set (or the process is interrupted).
 
     A fault never stops the others: it is a sentence of `RunSummary.faults`, and what it touched is due in the next run.
+    `on_fault` and `on_notice` hear each sentence as it is said, once.
     """
-    summary = RunSummary()
+    summary = RunSummary(on_fault=on_fault, on_notice=on_notice)
     began = time.monotonic()
     stop = stop or Event()
     settings = home.settings

@@ -16,6 +16,7 @@ from pipeline.cli.words import OUTCOMES, STATES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pipeline.ports import Said
     from pipeline.reconcile import Line
     from pipeline.runner import RunSummary, Told
 
@@ -37,8 +38,14 @@ def run(
         elif watch or not sys.stderr.isatty():
             typer.echo(summary(one.verdict, lang.value))
 
+    def said_now(said: "Said") -> None:
+        if watch:  # there is no end of the run to say it at
+            print(f"chorus-edi : {shown(said.in_words(lang.value))}", file=sys.stderr, flush=True)
+
     with opened(home) as place, _progress(quiet=format is Format.JSON or watch) as progress:
-        done = runner.run(place, watch=watch, on_verdict=told, on_progress=progress)
+        done = runner.run(
+            place, watch=watch, on_verdict=told, on_progress=progress, on_fault=said_now, on_notice=said_now
+        )
     if format is Format.TEXT:
         print_summary(done, lang)
     say_faults(done, lang)

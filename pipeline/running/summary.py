@@ -1,6 +1,7 @@
 """What one run did, in numbers, and what it could not do, in sentences."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.model import Verdict
@@ -15,6 +16,10 @@ class Told:
     partner: str
     verdict: Verdict
     is_later: bool = False  # a decision on what a report listed as pending
+
+
+def unheard(_said: Said) -> None:
+    """Nobody listens while the run goes on."""
 
 
 @dataclass(slots=True)
@@ -36,6 +41,8 @@ class RunSummary:
     faults: list[Said] = field(default_factory=list)
     notices: list[Said] = field(default_factory=list)
     seconds: float = 0.0
+    on_fault: Callable[[Said], None] = unheard  # told at once: a run that watches has no end to wait for
+    on_notice: Callable[[Said], None] = unheard
 
     @property
     def is_idle(self) -> bool:
@@ -46,7 +53,9 @@ class RunSummary:
         """Say a fault once."""
         if said not in self.faults:
             self.faults.append(said)
+            self.on_fault(said)
 
     def notice(self, said: Said) -> None:
         if said not in self.notices:
             self.notices.append(said)
+            self.on_notice(said)

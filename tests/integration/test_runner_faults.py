@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import homes
 import pytest
@@ -183,9 +184,24 @@ def test_a_home_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     assert list((home / "workers").iterdir()) == []
 
 
-def test_a_watcher_judges_what_comes_until_it_is_stopped(home: Home) -> None:
-    from threading import Event
+def test_a_watcher_says_a_fault_and_a_notice_when_they_come_and_once(home: Home) -> None:
+    stop, faults, notices = Event(), [], []
+    (home.root(home.settings.roots.drop) / "NOBODY").mkdir()
+    out = home.root(home.settings.roots.drop) / homes.PARTNER / "out"
+    homes.drop(home, homes.flow_name(1), homes.ubl("F-1"))
+    out.rmdir()
+    out.write_bytes(b"a file where the folder was")
 
+    def heard(said: Said) -> None:
+        faults.append(str(said))
+        stop.set()
+
+    runner.run(home, watch=True, on_fault=heard, on_notice=lambda said: notices.append(str(said)), stop=stop)
+    assert len(faults) == len(set(faults)) >= 1
+    assert [text for text in notices if "NOBODY" in text]
+
+
+def test_a_watcher_judges_what_comes_until_it_is_stopped(home: Home) -> None:
     homes.drop(home, homes.flow_name(1), homes.ubl("A-1"))
     stop = Event()
     heard = []

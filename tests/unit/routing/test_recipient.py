@@ -8,8 +8,8 @@ import pytest
 from pipeline.codes import Severity
 from pipeline.model import Snapshot
 from pipeline.routing import directory
-from pipeline.siret import has_right_key, is_siret
 from pipeline.routing.recipient import receiver
+from pipeline.siret import has_right_key, is_siret
 from pipeline.terms import Switches, Terms
 from tests.unit.routing.cases import DAY, SNAPSHOT, TERMS, TOWN, a_structure, an_invoice, knowing, one, rules
 
