@@ -39,6 +39,11 @@ class Presence:
             os.close(descriptor)
         return True
 
+    def others_at_work(self) -> bool:
+        """Another process of this machine works in this home now."""
+        tokens = {lock.stem for lock in self.root.glob("*.lock")} - {self.token}
+        return any(not self.is_dead(token) for token in tokens)
+
     def clear_the_dead(self, still_named: frozenset[str]) -> list[str]:
         """Remove what dead workers spooled, and the locks of those that no lot names any more; tells which died."""
         dead = []

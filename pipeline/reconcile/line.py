@@ -58,6 +58,7 @@ LINES: Mapping[str, Row] = MappingProxyType(
                 "`chorus-edi partners add CODE --name NAME` opens the folder; else take it out of drop/",
             ),
         ),
+        "claimed": Row("fichiers pris", Said("chorus-edi run les enregistre", "`chorus-edi run` registers them")),
         "leases": Row("lots", Said("chorus-edi run reprend ces lots", "`chorus-edi run` takes these lots over")),
     }
 )

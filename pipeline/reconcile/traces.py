@@ -152,6 +152,15 @@ def folders(without_partner: Sequence[str], count: int) -> Line:
     return line("folders", broken, count, Said("chaque dossier a son partenaire", "every folder belongs to a partner"))
 
 
+def claimed(without_row: Sequence[str], count: int, *, is_busy: bool) -> Line:
+    """Every file taken from a drop folder has its row; while another process receives, one may be on its way."""
+    broken = each(without_row, "n'a pas sa ligne au registre", "has no row in the ledger")
+    fine = Said("chaque fichier pris a sa ligne au registre", "every file that was taken has its row")
+    if is_busy:
+        fine = Said("un run reçoit en ce moment : relire après lui", "a run is receiving now: look again after it")
+    return line("claimed", broken, count, fine)
+
+
 def leases(expired: Sequence[str], count: int) -> Line:
     """No lot is left with a worker that is gone."""
     broken = [Said(f"le bail du lot {lot} a expiré", f"lot {lot} has an expired lease") for lot in expired]

@@ -2,8 +2,9 @@
 
 from pipeline import reconcile
 from pipeline.adapters.clock import machine_ms
-from pipeline.adapters.ledger import Connection
+from pipeline.adapters.ledger import Connection, deposits
 from pipeline.adapters.ledger import invariants as ledger
+from pipeline.adapters.local_drop import InWork
 from pipeline.reconcile import Line
 from pipeline.running.home import Home
 
@@ -12,6 +13,8 @@ def verify(home: Home) -> tuple[Line, ...]:
     """Read one consistent view of the ledger, hash every stored object, compare."""
     partners = home.partners()
     strangers = home.folders_without_partner(partners)
+    is_busy = home.presence.others_at_work()
+    taken = {} if is_busy else {code: home.drop(code).in_work() for code in partners if home.drop(code).work.is_dir()}
     with home.ledger.reading() as db:
         read, booked = list(ledger.read(db)), list(ledger.booked(db))
         expired, open_lots = ledger.expired_leases(db, machine_ms())
@@ -31,8 +34,17 @@ def verify(home: Home) -> tuple[Line, ...]:
             reconcile.chain(ledger.links(db)),
             reconcile.unaudited(ledger.unaudited(db)),
             reconcile.folders(strangers, len(partners)),
+            _claimed(db, taken, is_busy=is_busy),
             reconcile.leases(expired, open_lots),
         )
+
+
+def _claimed(db: Connection, taken: dict[str, list[InWork]], *, is_busy: bool) -> Line:
+    without_row = []
+    for code, files in taken.items():
+        known = deposits.known_claims(db, code, [one.claim for one in files])
+        without_row += [f"drop/{code}/work/{one.claim}" for one in files if one.claim not in known]
+    return reconcile.claimed(without_row, sum(len(files) for files in taken.values()), is_busy=is_busy)
 
 
 def _archive(home: Home, db: Connection) -> Line:

@@ -63,6 +63,12 @@ def make_a_stranger(home: Home) -> None:
     (home.path / "drop" / "ZZZ999").mkdir()
 
 
+def claim_without_a_row(home: Home) -> None:
+    folder = home.path / "drop" / homes.PARTNER / "work" / f"{'a' * 16}-1000000000-3"
+    folder.mkdir()
+    (folder / homes.flow_name(8)).write_bytes(b"abc")
+
+
 REPORT = "INSERT INTO outbox (place, name, kind, owner, deposit_id, sha256, state) SELECT place, {name}, kind, owner, {of}, sha256, state FROM outbox WHERE kind = 'CSO' AND deposit_id = 1"
 STEP = "INSERT INTO transitions (deposit_id, rank, sequence, status, at, audited) SELECT deposit_id, rank, {seq}, '{status}', at, 1 FROM transitions WHERE deposit_id = 1 AND sequence = 1"
 
@@ -112,6 +118,7 @@ PLANTED = (
     ("audit", sql("UPDATE audit SET sequence = 2"), "does not follow row 0"),
     ("audit cover", sql("UPDATE transitions SET audited = 9 WHERE deposit_id = 1"), "is in no audit row"),
     ("folders", make_a_stranger, "drop/ZZZ999"),
+    ("claimed", claim_without_a_row, "has no row in the ledger"),
     ("leases", sql("UPDATE lots SET state = 'claimed', lease_until = 1"), "lot 1 has an expired lease"),
 )
 
@@ -126,6 +133,14 @@ def test_a_planted_violation_turns_its_line_red(
     assert said in red.detail.en
     assert red.detail.fr not in {"", red.detail.en}
     assert red.remedy.fr not in {"", red.remedy.en}
+
+
+def test_what_another_process_is_receiving_is_not_called_lost(home: Home, reader: tuple[str, ...]) -> None:
+    claim_without_a_row(home)
+    with homes.open_home(home.path, reader=reader):
+        (found,) = [line for line in runner.verify(home) if line.name == "claimed"]
+    assert found.ok
+    assert "look again" in found.detail.en
 
 
 def test_every_line_of_verify_has_a_planted_violation(home: Home) -> None:
