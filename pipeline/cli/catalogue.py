@@ -69,11 +69,11 @@ def _as_json(row: Code) -> dict[str, object]:
 def _as_text(row: Code, lang: Lang) -> str:
     french = lang is Lang.FR
     head = [row.id, *([row.public_code] if row.public_code else [])]
-    severity = _SEVERITIES_FR[row.legacy] if french else row.legacy
+    legacy, ctc = (_SEVERITIES_FR[row.legacy], _SEVERITIES_FR[row.ctc]) if french else (row.legacy, row.ctc)
     rows = [
         ("Message" if french else "message", row.message_fr if french else row.message_en),
         ("Que faire" if french else "remedy", row.remedy_fr if french else row.remedy_en),
-        ("Gravité" if french else "severity", f"{severity} (legacy-edi), {row.ctc} (ctc-b2g)"),
+        ("Gravité" if french else "severity", f"{legacy} (legacy-edi), {ctc} (ctc-b2g)"),
         ("Lieu" if french else "place", row.place),
         ("Règle" if french else "rule", row.condition),
         ("Source" if french else "source", f"{row.corresponds_to} [{row.confidence}]"),
