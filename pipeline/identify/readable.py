@@ -7,6 +7,7 @@ import binascii
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 
 _PDF = b"%PDF"
@@ -47,5 +48,5 @@ def _is_zipped_pdf(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(archive.infolist()[0]) as file:
             return file.read(len(_PDF)) == _PDF
-    except (zipfile.BadZipFile, IndexError, ValueError, RuntimeError, NotImplementedError, EOFError, OSError):
+    except (zipfile.BadZipFile, zlib.error, IndexError, ValueError, RuntimeError, EOFError, OSError):
         return False  # a damaged ZIP is ATT-008's to tell

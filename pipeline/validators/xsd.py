@@ -28,6 +28,7 @@ from pipeline.validators.xsd_sentences import (
     explain,
     is_echo,
 )
+from pipeline.values import XML_BLANKS
 
 _MESSAGE_CHARS_MAX = 2_000
 _SLICE_BYTES = 65_536
@@ -103,10 +104,34 @@ def _errors(
         return told, count - len(told)
     if schema.validate(tree):
         return [], 0
+    found = _told(tree, schema)
+    if _without_blanks(error.element for error in found):
+        if schema.validate(tree):
+            return [], 0
+        found = _told(tree, schema)
+    return _without_echo(found), 0
+
+
+def _told(tree: etree._ElementTree, schema: etree.XMLSchema) -> list[_Error]:
+    """The complaints of the last validation, each with its element."""
     prefixes = {element.prefix: etree.QName(element).namespace for element in tree.iter() if element.prefix}
     log: Any = schema.error_log
-    found = (_Error(str(entry.message), int(entry.line), _at(tree, entry.path, prefixes)) for entry in log)
-    return _without_echo(found), 0
+    return [_Error(str(entry.message), int(entry.line), _at(tree, entry.path, prefixes)) for entry in log]
+
+
+def _without_blanks(elements: Iterable[etree._Element | None]) -> bool:
+    """Take the blanks off around refused values; tells whether there were any.
+
+    XML Schema collapses the blanks around a date or a time before it looks; libxml2 2.14 does not, and refuses them.
+    """
+    was_padded = False
+    for element in elements:
+        text = element.text if element is not None and len(element) == 0 else None
+        bare = text.strip(XML_BLANKS) if text else ""
+        if element is not None and bare and bare != text:
+            element.text = bare
+            was_padded = True
+    return was_padded
 
 
 def _at(tree: etree._ElementTree, path: str | None, prefixes: dict[Any, Any]) -> etree._Element | None:

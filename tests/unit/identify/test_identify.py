@@ -49,6 +49,16 @@ def zipped(content, file_name="a.pdf"):
     return packed.getvalue()
 
 
+def with_broken_deflate(content):
+    """A ZIP whose one file cannot be inflated."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.pdf", content * 9)
+    made = packed.getvalue()
+    start = made.index(b"a.pdf") + len("a.pdf")
+    return made[:start] + b"\xff" * 8 + made[start + 8 :]
+
+
 # --- one file -----------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +309,7 @@ def test_the_code_that_check_is_asked_for_decides():
         (minimal(base64_of(zipped(PDF))), "FSO1110A"),
         (minimal(base64_of(zipped(b"words"))), "FSO1100A"),
         (minimal(base64_of(zipped(PDF)[:60])), "FSO1100A"),
+        (minimal(base64_of(with_broken_deflate(PDF))), "FSO1100A"),
         (minimal(base64_of(b"words and more words")), "FSO1100A"),
         (minimal("A"), "FSO1100A"),
         (minimal("JVBERi0="), "FSO1110A"),

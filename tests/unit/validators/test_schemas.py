@@ -105,6 +105,12 @@ def test_an_accountant_can_read_what_is_wrong(before, after, at, value, french, 
     assert "{urn" not in found.facts["xsd_message"]
 
 
+def test_blanks_around_a_date_refuse_nothing_and_hide_nothing():
+    assert check(changed(UBL, ">2026-11-20<", "> 2026-11-20\n<")) == ()
+    (found,) = check(changed(UBL, ">2026-11-20<", ">\t2025-02-29 <"))
+    assert (found.rule, found.at, found.value) == ("XML-010", "BT-2", "2025-02-29")
+
+
 def test_an_empty_date_that_holds_elements_is_told_once():
     assert len(check(changed(UBL, "2026-11-20", "<cbc:ID/>"))) == 1
 
