@@ -5,7 +5,7 @@ typed records. The numbers that `decide` wants are reserved by the shell; `concl
 Same bytes, same rule packs, same directory snapshot, same reservations: same verdict, byte for byte.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -114,11 +114,16 @@ def flow_state(read: Read, invoices: tuple[JudgedInvoice, ...], terms: Terms) ->
     """What the report says of the flow (spec 02 section 3.1)."""
     if is_refused(read, terms):
         return FlowState.REJECTED
-    outcomes = {invoice.outcome for invoice in invoices}
-    is_short = InvoiceOutcome.REFUSED in outcomes or any(m.is_refused for m in read.members)
-    if InvoiceOutcome.PENDING in outcomes:
-        return FlowState.PARTIAL if is_short or InvoiceOutcome.INTEGRATED in outcomes else FlowState.WAITING
-    if InvoiceOutcome.INTEGRATED in outcomes:
+    return state_of((i.outcome for i in invoices), has_refused_file=any(m.is_refused for m in read.members))
+
+
+def state_of(outcomes: Iterable[InvoiceOutcome], *, has_refused_file: bool) -> FlowState:
+    """The state of a flow that is not refused as a whole, by what became of its invoices and files."""
+    met = frozenset(outcomes)
+    is_short = InvoiceOutcome.REFUSED in met or has_refused_file
+    if InvoiceOutcome.PENDING in met:
+        return FlowState.PARTIAL if is_short or InvoiceOutcome.INTEGRATED in met else FlowState.WAITING
+    if InvoiceOutcome.INTEGRATED in met:
         return FlowState.PARTIAL if is_short else FlowState.INTEGRATED
     return FlowState.REJECTED
 

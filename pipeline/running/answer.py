@@ -14,6 +14,7 @@ from pipeline.model import InvoiceOutcome, JudgedInvoice, Received, Slice, Verdi
 from pipeline.ports import Fault, Said
 from pipeline.returns import integration_report, lifecycle_return, names, pivot
 from pipeline.returns.lifecycle_return import StatusEntry
+from pipeline.routing import recipient
 from pipeline.terms import Terms
 
 REPORT, LIFECYCLE, PIVOT, REJECTS = "CSO", "FEN1201A", "FEN0036A", "REJETS"
@@ -51,8 +52,7 @@ class Writer:
         """The partner that receives for this recipient, the longest match first; else the portal."""
         siret = invoice.read.recipient.text if invoice.read.recipient else ""
         service = invoice.read.service.text if invoice.read.service else ""
-        found = self.receivers.get((siret, service)) if service else None
-        return found or self.receivers.get((siret, "")) or self.default_receiver
+        return recipient.receiver(siret, service, self.receivers, self.default_receiver)
 
     def first_answer(
         self, deposit: Deposit, verdict: Verdict, partner: Partner, terms: Terms, spool: Path

@@ -15,7 +15,6 @@ from pipeline.adapters.system_errors import MEND, where_and_why
 from pipeline.codes import Severity
 from pipeline.model import (
     Decided,
-    FlowState,
     InvoiceOutcome,
     JudgedInvoice,
     NumberKey,
@@ -187,7 +186,7 @@ class Unit:
         changed = tuple(i for i in judged if i.outcome is not InvoiceOutcome.PENDING)
         stands = {s.rank: s for s in self.stands.get(deposit.id, [])}
         outcomes = [*({r: s.outcome for r, s in stands.items()} | {i.read.rank: i.outcome for i in changed}).values()]
-        state = later_state(outcomes, self.members_refused.get(deposit.id, 0))
+        state = judge.state_of(outcomes, has_refused_file=self.members_refused.get(deposit.id, 0) > 0)
         if not changed:
             self.later.append(DecidedLater(deposit, state, (), {}, {}, (), ()))
             return
@@ -203,16 +202,6 @@ class Unit:
     def _was_pending(self, deposit: Deposit, rank: int) -> bool:
         stands = self.stands.get(deposit.id, [])
         return any(s.rank == rank and s.outcome is InvoiceOutcome.PENDING for s in stands)
-
-
-def later_state(outcomes: list[InvoiceOutcome], members_refused: int) -> FlowState:
-    """The state of a flow after a decision on its pending invoices (spec 02 section 3.1, recomputed)."""
-    is_short = members_refused > 0 or InvoiceOutcome.REFUSED in outcomes
-    if InvoiceOutcome.PENDING in outcomes:
-        return FlowState.PARTIAL if is_short or InvoiceOutcome.INTEGRATED in outcomes else FlowState.WAITING
-    if InvoiceOutcome.INTEGRATED in outcomes:
-        return FlowState.PARTIAL if is_short else FlowState.INTEGRATED
-    return FlowState.REJECTED
 
 
 def refused_by_operator(invoice: JudgedInvoice, decision: Decision | None) -> JudgedInvoice:
