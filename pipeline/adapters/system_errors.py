@@ -4,7 +4,7 @@ import errno
 import os
 from types import MappingProxyType
 
-from pipeline.ports import Said
+from pipeline.ports import Fault, Said
 
 MEND = Said("y remédier, puis relancer chorus-edi run", "mend it and run again")
 _FRENCH = MappingProxyType(
@@ -41,3 +41,20 @@ def where_and_why(error: OSError) -> Said:
     """The reason, after the file that the error names, if it names one."""
     is_named = isinstance(error.filename, str | bytes) and error.filename  # a descriptor says nothing to anybody
     return why(error).at(os.fsdecode(error.filename)) if is_named else why(error)
+
+
+def as_fault(error: Exception) -> Fault:
+    """A bug of ours is a fault as well: the flow waits, nothing is answered, and the sentence says where to look."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, OSError):
+        return Fault(where_and_why(error).then(MEND))
+    return Fault(bug(f"{type(error).__name__}: {error}"))
+
+
+def bug(what: str) -> Said:
+    """An exception that nobody foresaw, met on one flow."""
+    return Said(
+        f"{what} ; erreur interne, à signaler avec cette ligne : le flux attend",
+        f"{what}; this is a bug, report it",
+    )

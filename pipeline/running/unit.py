@@ -11,7 +11,7 @@ from pipeline.adapters.ledger import Connection, claims, commits, held
 from pipeline.adapters.ledger.commits import Answered, DecidedLater
 from pipeline.adapters.ledger.held import Decision, InvoiceStands
 from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Partner
-from pipeline.adapters.system_errors import MEND, where_and_why
+from pipeline.adapters.system_errors import as_fault
 from pipeline.codes import Severity
 from pipeline.model import (
     Decided,
@@ -210,21 +210,6 @@ def refused_by_operator(invoice: JudgedInvoice, decision: Decision | None) -> Ju
         return invoice
     found = tuple(replace(f, severity=Severity.ERROR) if f.severity is Severity.HOLD else f for f in invoice.findings)
     return replace(invoice, findings=found, outcome=InvoiceOutcome.REFUSED)
-
-
-def as_fault(error: Exception) -> Fault:
-    """A bug of ours is a fault as well: the flow waits, nothing is answered, and the sentence says where to look."""
-    if isinstance(error, Fault):
-        return error
-    if isinstance(error, OSError):
-        return Fault(where_and_why(error).then(MEND))
-    what = f"{type(error).__name__}: {error}"
-    return Fault(
-        Said(
-            f"{what} ; erreur interne, à signaler avec cette ligne : le flux attend",
-            f"{what}; this is a bug, report it",
-        )
-    )
 
 
 def _no_directory(day: date) -> Said:

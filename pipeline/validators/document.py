@@ -6,7 +6,6 @@ a PDF without a usable XML has nothing to read. Everything else is judged in ful
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import cast
 
 from lxml import etree
 
@@ -15,6 +14,7 @@ from pipeline.codes import Severity
 from pipeline.model import Attachment, Finding, Invoice, Kind, Level, MemberSeen, PackRun, Received
 from pipeline.ports import Tools
 from pipeline.readers import cii, mixed, ubl
+from pipeline.readers.walk import source_line
 from pipeline.validators import attachments, facturx, format, generic, xml, xsd
 from pipeline.validators.official import claims, packs
 from pipeline.values import XML_BLANKS, Text
@@ -125,11 +125,7 @@ def _guideline(tree: etree._ElementTree, kind: Kind) -> Text | None:
         path = f"{_UBL_ROOTS[etree.QName(tree.getroot()).localname]}/cbc:CustomizationID"
     element = tree.getroot().find(where)
     text = (element.text or "").strip(XML_BLANKS) if element is not None else ""
-    return Text(text, "BT-24", path, _line(element)) if element is not None and text else None
-
-
-def _line(element: etree._Element) -> int:
-    return cast("int | None", element.sourceline) or 0  # the stubs leave the type of this property out
+    return Text(text, "BT-24", path, source_line(element)) if element is not None and text else None
 
 
 def _read(tree: etree._ElementTree, kind: Kind, level: Level, interface: str, tools: Tools) -> tuple[Invoice, ...]:

@@ -7,6 +7,7 @@ both languages. The bytes of an issuer are parsed nowhere else. It ends when its
 
 import os
 import tempfile
+import traceback
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pipeline import judge
 from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
 from pipeline.adapters.saxon_pool import SaxonEngine
-from pipeline.adapters.system_errors import MEND, where_and_why
+from pipeline.adapters.system_errors import as_fault, bug
 from pipeline.model import Read, Received
 from pipeline.ports import Fault, RuleEngine, Said, Schemas, Tools
 from pipeline.terms import Terms
@@ -68,10 +69,13 @@ def _answer(request: Request, schemas: Schemas, rules: RuleEngine) -> Answer:
             Path(request.spool).open("wb") as sink,
         ):
             return Answer(read=judge.read(request.received, source, cast(BinaryIO, unpacked), sink, tools))
-    except Fault as fault:
-        return Answer(fault=fault.said)
-    except OSError as error:
-        return Answer(fault=where_and_why(error).then(MEND))
+    except (Fault, OSError) as error:
+        return Answer(fault=as_fault(error).said)
+    except (
+        Exception
+    ) as error:  # a bug of ours: the flow waits. Its text may quote the document, so only its place is told
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return Answer(fault=bug(f"{type(error).__name__} ({Path(last.filename).name}:{last.lineno})"))
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -119,13 +119,6 @@ def register(db: Connection, partner: str, claimed: Sequence[Claimed], settle: S
     return registered
 
 
-def by_ids(db: Connection, ids: Iterable[int]) -> dict[int, Deposit]:
-    found: dict[int, Deposit] = {}
-    for part in chunks(ids):
-        found |= {r.id: deposit(r) for r in db.execute(select(t.deposits).where(t.deposits.c.id.in_(part)))}
-    return found
-
-
 def send_report_again(db: Connection, places: Iterable[tuple[str, str]]) -> None:
     """Put these sent reports back in line: the partner dropped the same flow again and has no report any more."""
     for place, name in places:
