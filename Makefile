@@ -5,31 +5,49 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check bench docs fixtures clean
+WIDE := $(VENV)/.installed-wide
+
+.PHONY: help install services demo test test-core test-slow cluster-test check bench docs fixtures clean
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(STAMP): pyproject.toml uv.lock
 	@bash bin/install $(VENV)
 	@touch $@
 
+$(WIDE): pyproject.toml uv.lock
+	@bash bin/install $(VENV) --all-extras --group services
+	@touch $(STAMP) $@
+
 install: $(STAMP) ## the virtual environment, from uv.lock
+
+services: $(WIDE) ## what the tests start: sshd, PostgreSQL, Redis from Debian (as root), the S3 server, Airflow
+	@bash bin/services
 
 demo: install ## flows of every kind, from the drop folder to the answers
 	@$(VENV)/bin/chorus-edi demo
 
-check: install ## format, lint, types, imports
+check: $(WIDE) ## format, lint, types, imports
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-test: check ## make check, then every test with branch coverage
+test-core: install ## the core and the shell on SQLite and folders: no server, no Airflow
+	@$(PY) -m pytest -n 2 --dist worksteal -m "not services and not airflow and not campaign and not slow"
+
+test: services check ## make check, then every test but the slow ones, with branch coverage
 	@$(VENV)/bin/coverage erase
-	@$(VENV)/bin/coverage run -m pytest -n 2 --dist worksteal
+	@$(VENV)/bin/coverage run -m pytest -n 2 --dist worksteal -m "not slow"
 	@$(VENV)/bin/coverage combine -q
 	@$(VENV)/bin/coverage report --fail-under=90
+
+test-slow: services ## Airflow with killed tasks, scheduler, database; the cluster with 2,000 invoices
+	@$(PY) -m pytest -m slow --timeout 900
+
+cluster-test: services ## 20,000 invoices over SFTP by five partners, two Celery workers, one killed
+	@PYTHONPATH=tests $(PY) -m slow.cluster --invoices 20000
 
 bench: install ## cost per stage and end to end (not a test: figures for people)
 	@$(PY) -m bench

@@ -1,8 +1,11 @@
 """What the core asks of the outside world, as Protocols. Adapters fulfil them; the core never imports an adapter."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from lxml import etree
@@ -120,17 +123,195 @@ class Clock(Protocol):
         ...
 
 
+class NewObject(Protocol):
+    """Bytes on their way into the store; they get their name when all are written (`ObjectStore.keep`)."""
+
+    size_bytes: int
+
+    @property
+    def sha256(self) -> str: ...
+
+    def write(self, part: bytes) -> int: ...
+
+    def close(self) -> None:
+        """All is written. A unit keeps thousands of objects together, and a process may open about a thousand files."""
+        ...
+
+    def drop(self) -> None:
+        """Forget what was not kept; after `keep` nothing is left to forget."""
+        ...
+
+
 class ObjectStore(Protocol):
-    """Keeps exact bytes for ever under `<partner>/<SHA-256>`, create-only."""
+    """Keeps exact bytes for ever under `<partner>/<SHA-256>`, create-only. What fails raises an `OSError`.
+
+    `lanes` says how many objects may be read at once, from as many threads.
+    """
+
+    lanes: int
+
+    def begin(self, partner: str) -> NewObject:
+        """A new object of unknown digest: write it, then `keep` it, then `drop` what is left of it in any case."""
+        ...
+
+    def keep(self, written: Iterable[tuple[str, NewObject]]) -> None:
+        """Give each (partner, object) its place under its digest: when this returns, all are stored for good."""
+        ...
 
     def put_new(self, partner: str, source: BinaryIO) -> tuple[str, int]:
         """Store all of `source` unless it is there already; returns (SHA-256, size in bytes)."""
         ...
 
-    def open(self, partner: str, sha256: str) -> BinaryIO: ...
+    def open(self, partner: str, sha256: str) -> BinaryIO:
+        """The bytes; `FileNotFoundError` where nothing has this name."""
+        ...
+
+    def fetch(self, partner: str, sha256: str) -> Path:
+        """A file of this machine with these bytes: the object itself, or a copy of ours, its digest checked.
+
+        `FileNotFoundError` where nothing has this name.
+        """
+        ...
+
+    def forget(self, fetched: Path) -> None:
+        """Remove a copy that `fetch` made; the object itself is never touched."""
+        ...
 
     def exists(self, partner: str, sha256: str) -> bool: ...
 
+    def digest(self, partner: str, sha256: str) -> str | None:
+        """The SHA-256 of what really stands under this name, read in full; None where nothing does."""
+        ...
+
     def list(self, partner: str) -> Iterator[str]:
-        """The digests kept for a partner."""
+        """The digests kept for a partner, sorted."""
+        ...
+
+    def remove(self, partner: str, sha256: str) -> None:
+        """Remove an object whose retention is over. Removing twice is removing once; a lock that holds is an error."""
+        ...
+
+    def clear(self, writer: str) -> None:
+        """Remove what a dead process of this machine began and did not keep."""
+        ...
+
+
+# --- where files come from and go to ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One name of `in/`, as a scan saw it. A server that tells whole seconds only gives those; it has no inode: 0."""
+
+    name: bytes
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+    @property
+    def order(self) -> tuple[int, bytes]:
+        """Oldest first, then by name."""
+        return self.mtime_ns, self.name
+
+    @property
+    def key(self) -> str:
+        """The claim key, without the `-k` that tells repeated drops apart. It fits any file system."""
+        since_1970 = max(self.mtime_ns, 0)  # a partner may set any time; a sign would not be read back from `work/`
+        return f"{hashlib.sha256(self.name).hexdigest()[:16]}-{since_1970}-{self.size_bytes}"
+
+
+@dataclass(frozen=True, slots=True)
+class InWork:
+    """One claimed file: `work/<claim>/<its own name>`."""
+
+    claim: str
+    name: bytes
+    path: bytes
+    order: tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What became of a claimed file: its digest and size, or why it was set apart."""
+
+    sha256: str
+    size_bytes: int
+    is_kept: bool
+    trouble: Said | None = None
+
+
+class DropZone(Protocol):
+    """The folders of one partner: `in/` (theirs), `work/` (ours, same file system). What fails raises an `OSError`.
+
+    `lanes` says how many files may be claimed, archived or deleted at once, from as many threads.
+    """
+
+    place: str  # how people find it: the folder, or sftp://user@host/in
+    lanes: int
+    is_remote: bool  # other machines may look at it too: only the ledger can tell who is alone at it
+
+    def make(self) -> None:
+        """Make the folders that are missing."""
+        ...
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Receive alone on this machine; False where another process is at it. Not asked of a remote one."""
+        ...
+
+    def scan(self) -> list[Seen]:
+        """Every name that is not a temporary one, whether finished or not, oldest first."""
+        ...
+
+    def is_quiet(self, seen: Seen, now_ns: int) -> bool:
+        """Finished at first sight: for longer than the quiet time nobody wrote to it."""
+        ...
+
+    def claim(self, seen: Seen, taken: Set[str]) -> InWork | None:
+        """Move a finished file into `work/` under a key that no deposit has had; None when someone else took it."""
+        ...
+
+    def in_work(self) -> list[InWork]:
+        """What was claimed and is not deleted yet, oldest drop first."""
+        ...
+
+    def archive(
+        self, claimed: InWork, store: ObjectStore, partner: str, size_max: int
+    ) -> tuple[Archived, NewObject | None]:
+        """Hash the claimed file while copying it; over `size_max` its bytes are hashed and not kept.
+
+        The copy is to be kept in the store (`ObjectStore.keep`) before the deposit gets its row.
+        """
+        ...
+
+    def delete(self, claimed: InWork) -> None:
+        """Forget a claimed file: its row is committed. Deleting twice is deleting once."""
+        ...
+
+
+class Outgoing(Protocol):
+    """One folder that gets our answers: written under a temporary name, then renamed, never over another file.
+
+    `lanes` says how many files may be sent at once, from as many threads. What fails raises an `OSError`.
+    """
+
+    place: str
+    lanes: int
+
+    def upload(self, name: str, source: BinaryIO) -> None:
+        """Write all of `source` under the temporary name of this row; an unfinished earlier try is written over."""
+        ...
+
+    def appear(self, name: str, sha256: str) -> bool:
+        """Rename into place. False where another file has that name already; the same bytes there are our own.
+
+        No temporary file means that it was renamed before we could say so (and maybe fetched since): True.
+        """
+        ...
+
+    def holds(self, name: str) -> bool:
+        """A file of this name is there now."""
+        ...
+
+    def flush(self) -> None:
+        """Make the names survive a power cut, where that is ours to do."""
         ...

@@ -5,13 +5,10 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from threading import Event
 
-from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, self_check
 from pipeline.adapters.ledger import claims, queries, reference
 from pipeline.adapters.ledger.rows import Partner
-from pipeline.adapters.read_pool import ReadPool
 from pipeline.model import PARIS
 from pipeline.ports import Said
 from pipeline.routing.directory import is_too_old
@@ -28,31 +25,75 @@ from pipeline.running.administer import (
     show_directory,
     show_partner,
 )
+from pipeline.running.ages import ages
+from pipeline.running.alert import alert
 from pipeline.running.drain import Progress, drain, release_from_quarantine
 from pipeline.running.home import Home, open_home
+from pipeline.running.metrics import metrics
+from pipeline.running.nightly import Reconciliation, business_day, reconcile
+from pipeline.running.reading import readers
 from pipeline.running.receive import receive
+from pipeline.running.refresh import (
+    DirectoryChange,
+    Refreshed,
+    commitments_change,
+    directory_change,
+    refresh_commitments,
+    refresh_directory,
+)
+from pipeline.running.reprocess import Reprocessed, reprocess, shadow_verdicts
+from pipeline.running.retention import Purged, RetentionPlan
+from pipeline.running.retention import plan as retention_plan
+from pipeline.running.retention import purge as retention_purge
 from pipeline.running.status import status
+from pipeline.running.submit import submit
 from pipeline.running.summary import RunSummary, Told, unheard
 from pipeline.running.verify import verify
+from pipeline.running.watch import HELD, held, look, set_apart
 
 __all__ = [
+    "DirectoryChange",
     "Home",
     "Partner",
+    "Purged",
+    "Reconciliation",
+    "Refreshed",
+    "Reprocessed",
+    "RetentionPlan",
     "RunSummary",
     "Told",
     "add_partner",
+    "ages",
+    "alert",
+    "business_day",
     "commitments_available",
+    "commitments_change",
     "commitments_unavailable",
     "decide",
+    "directory_change",
     "import_commitments",
     "import_directory",
+    "intake",
     "list_partners",
+    "look",
+    "metrics",
     "open_home",
+    "process",
+    "reconcile",
+    "refresh_commitments",
+    "refresh_directory",
+    "reprocess",
+    "retention_plan",
+    "retention_purge",
     "run",
+    "send_returns",
+    "shadow_verdicts",
     "show_commitments",
     "show_directory",
     "show_partner",
+    "slots",
     "status",
+    "submit",
     "verify",
 ]
 
@@ -86,42 +127,101 @@ def run(
     summary = RunSummary(on_fault=on_fault, on_notice=on_notice)
     began = time.monotonic()
     stop = stop or Event()
-    settings = home.settings
-    self_check(accepted=settings.artefacts.accepted)  # an official file that is not the listed one stops everything
-    accepted = {ACCEPTED_DIGESTS: ",".join(settings.artefacts.accepted)}
-    with ReadPool(settings.readers, home.reader, settings.reader_timeout_s, accepted) as pool:
+    with readers(home) as pool:
         turned = began
         home.new_turn()
+        is_new = True
         while True:
-            _once(home, pool, summary, on_verdict, on_progress, wait=not watch)
-            if not watch or stop.wait(settings.watch_interval_s):
+            _receive(home, summary, wait=not watch)
+            drain(home, pool, summary, on_verdict, on_progress)
+            _return(home, summary)
+            if is_new:
+                _call(home, summary)
+            if not watch or stop.wait(home.settings.watch_interval_s):
                 break
-            if time.monotonic() - turned >= TRY_AGAIN_S:
+            is_new = time.monotonic() - turned >= TRY_AGAIN_S
+            if is_new:
                 turned = time.monotonic()
                 home.new_turn()
     summary.seconds = time.monotonic() - began
     return summary
 
 
-def _once(
-    home: Home,
-    pool: ReadPool,
-    summary: RunSummary,
-    on_verdict: Callable[[Told], None],
-    on_progress: Progress,
-    *,
-    wait: bool,
-) -> None:
+# --- the same, step by step: what the DAGs call -----------------------------------------------------------------------
+
+
+def intake(home: Home, *, on_fault: Callable[[Said], None] = unheard) -> RunSummary:
+    """Receive what is finished in every drop zone: archived, registered, due."""
+    return _timed(RunSummary(on_fault=on_fault), lambda summary: _receive(home, summary, wait=True))
+
+
+def slots(home: Home, most: int) -> int:
+    """How many workers, up to `most`, are worth starting for what is due now; 0 where nothing is."""
     with home.ledger.reading() as db:
-        for dead in home.presence.clear_the_dead(claims.workers(db)):
-            home.store.clear(dead)
+        lots = claims.lots_due(db, home.settings.work)
+    return min(most, lots)
+
+
+def process(
+    home: Home, *, turn: str, seconds: float,
+    on_verdict: Callable[[Told], None] = _unheard, on_fault: Callable[[Said], None] = unheard,
+) -> RunSummary:  # fmt: skip
+    """Judge, deliver and report lot after lot, claiming none after `seconds`.
+
+    `turn` names the attempt at everything that is due, shared by all that work side by side: what met a fault in it
+    waits for the next one.
+    """
+    home.turn = turn
+
+    def work(summary: RunSummary) -> None:
+        with readers(home) as pool:
+            _clear_the_dead(home)
+            drain(home, pool, summary, on_verdict, _unseen, seconds)
+
+    return _timed(RunSummary(on_fault=on_fault), work)
+
+
+def send_returns(home: Home, *, on_fault: Callable[[Said], None] = unheard) -> RunSummary:
+    """Send what workers left unsent, and the rejects of the days that are over; say what waits for too long."""
+
+    def work(summary: RunSummary) -> None:
+        _return(home, summary)
+        _call(home, summary)
+
+    return _timed(RunSummary(on_fault=on_fault), work)
+
+
+def _timed(summary: RunSummary, work: Callable[[RunSummary], None]) -> RunSummary:
+    began = time.monotonic()
+    work(summary)
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _receive(home: Home, summary: RunSummary, *, wait: bool) -> None:
+    _clear_the_dead(home)
     partners = home.partners()
     release_from_quarantine(home)
     receive(home, partners, summary, wait=wait)
-    drain(home, pool, partners, summary, on_verdict, on_progress)
+
+
+def _return(home: Home, summary: RunSummary) -> None:
     deliver.sweep(home, summary)
-    daily.write_rejects(home, partners, summary)
+    daily.write_rejects(home, home.partners(), summary)
     _look_at_what_waits(home, summary)
+
+
+def _call(home: Home, summary: RunSummary) -> None:
+    """Tell people what they should know of; a notifier that does not take it is a fault of ours."""
+    for fault in look(home):
+        summary.fault(fault)
+
+
+def _clear_the_dead(home: Home) -> None:
+    with home.ledger.reading() as db:
+        named = claims.workers(db)
+    for dead in home.presence.clear_the_dead(named):
+        home.store.clear(dead)
 
 
 def _look_at_what_waits(home: Home, summary: RunSummary) -> None:
@@ -139,21 +239,8 @@ def _look_at_what_waits(home: Home, summary: RunSummary) -> None:
                 f"the directory is of {directory.day}; `chorus-edi directory import` brings a new one",
             )
         )
-    if waits.pending_since is not None and now - waits.pending_since > timedelta(hours=24):
-        age, limit = (now - waits.pending_since).days, home.settings.reference_data.hold_max_days
-        summary.notice(
-            Said(
-                f"factures en attente des engagements de l'État : {waits.pending}, la plus ancienne depuis {age} j ; "
-                f"chorus-edi commitments import ou available y met fin, chorus-edi decide tranche après {limit} j",
-                f"{waits.pending} invoice(s) wait for the State's commitments, the oldest for {age} day(s); "
-                "`chorus-edi commitments import` or `available` ends it, "
-                f"`chorus-edi decide` settles it after {limit} day(s)",
-            )
-        )
+    if waits.pending_since is not None and now - waits.pending_since > HELD:
+        limit = home.settings.reference_data.hold_max_days
+        summary.notice(held(waits.pending, waits.pending_since, now, limit))
     if waits.quarantined:
-        summary.notice(
-            Said(
-                f"dépôts mis à part : {waits.quarantined} ; chorus-edi status les nomme",
-                f"{waits.quarantined} deposit(s) are set apart; `chorus-edi status` names them",
-            )
-        )
+        summary.notice(set_apart(waits.quarantined))

@@ -8,10 +8,12 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pipeline import codes
@@ -100,6 +102,121 @@ class Accepted(BaseModel):
     accepted: tuple[str, ...] = ()
 
 
+class LedgerServer(BaseModel):
+    """The ledger on PostgreSQL; without a URL it is the SQLite file of `roots`. The password stays out of both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: str = ""  # postgresql://user@host:5432/database
+    password: SecretStr = SecretStr("")  # from the environment: CHORUS_EDI_LEDGER__PASSWORD
+    password_file: Path | None = None
+
+    def secret(self, home: Path) -> str:
+        return _secret(self.password, self.password_file, home)
+
+
+class S3(BaseModel):
+    """The object store in a bucket; without a bucket it is the folder of `roots`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    bucket: str = ""
+    endpoint: str = ""  # empty: AWS
+    region: str = "us-east-1"
+    access_key: SecretStr = SecretStr("")
+    access_key_file: Path | None = None
+    secret_key: SecretStr = SecretStr("")
+    secret_key_file: Path | None = None
+    addressing_style: Literal["path", "virtual", "auto"] = "path"
+    checksums: Literal["when_required", "when_supported"] = "when_required"
+    lock_years: int = Field(default=10, ge=0, le=100)  # applied where the bucket has object lock; 0: never
+    multipart_bytes: int = Field(default=64 << 20, ge=5 << 20)
+    connections: int = Field(default=8, ge=1, le=64)
+    timeout_s: int = Field(default=60, ge=1)
+
+    def keys(self, home: Path) -> tuple[str, str]:
+        """(access key, secret key); both empty: boto3 looks for them by its own rules (instance role, profile)."""
+        return (
+            _secret(self.access_key, self.access_key_file, home), _secret(self.secret_key, self.secret_key_file, home)
+        )  # fmt: skip
+
+
+class Remote(BaseModel):
+    """An account of ours on the SFTP server of a partner (or of our own): what is pulled there, and pushed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    host: str
+    port: int = Field(default=22, ge=1, le=65535)
+    user: str
+    key_file: Path | None = None  # private key, OpenSSH or PEM
+    password_file: Path | None = None  # of the key where there is one, else of the account
+    host_keys: tuple[str, ...] = Field(min_length=1)  # pinned: "ssh-ed25519 AAAA..."; two while one replaces the other
+    inbox: str = "in"  # empty: nothing is pulled from here
+    work: str = "work"  # what we have claimed: same file system as `inbox`, ours to rename into
+    out: str = "out"  # answers; empty: they stay in the folder of the home
+    pivots: str = ""  # what it gets as a recipient; empty: it stays in the folder of the home
+    connections: int = Field(default=2, ge=1, le=16)
+    channels: int = Field(default=4, ge=1, le=16)  # on each connection
+    timeout_s: float = Field(default=30, gt=0)
+    prefetch: int | None = Field(default=None, ge=1)  # requests in flight for a server that drops the connection
+    key_made: date | None = None  # when the key pair was made: its age is watched
+    password_changed: date | None = None
+
+    def secret(self, home: Path) -> str:
+        return _secret(SecretStr(""), self.password_file, home)
+
+
+class Alerts(BaseModel):
+    """The one notifier: every alert of the product goes to the command (JSON on its input) and to the webhook."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+    webhook_file: Path | None = None  # the address, where it is itself a secret
+    timeout_s: int = Field(default=10, ge=1)
+
+    def address(self, home: Path) -> str:
+        """The webhook; empty where there is none."""
+        return _secret(SecretStr(self.webhook), self.webhook_file, home)
+
+
+class Ages(BaseModel):
+    """What grows old: certificates, keys and passwords. Warned at `warn_days` before the last day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    warn_days: tuple[int, ...] = (30, 14, 7, 1)
+    certificates: tuple[Path, ...] = ()  # PEM files
+    host_keys: dict[str, date] = {}  # name -> the day it was made
+    partner_keys: dict[str, date] = {}
+    passwords: dict[str, date] = {}  # technical accounts -> the day it was last changed
+    host_key_days: int = Field(default=730, ge=1)
+    partner_key_days: int = Field(default=730, ge=1)
+
+
+class DirectoryRefresh(BaseModel):
+    """Where the nightly refresh finds the directory, and from what loss of rows on a person must agree."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    source: Path | None = None
+    commitments: Path | None = None
+    drop_share: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
+
+
+class Retention(BaseModel):
+    """How long stored bytes are kept after the day they came or left."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    years: int = Field(default=10, ge=1, le=100)
+
+
+class AirflowServer(BaseModel):
+    """How `chorus-edi airflow up` starts the four components; a deployment of its own sets Airflow itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    port: int = Field(default=8080, ge=0, le=65535)  # 0: a free one
+    sweep_minutes: int = Field(default=5, ge=1, le=59)  # behind the watcher of the drop zones
+    parallelism: int = Field(default=4, ge=2)
+    database: str = ""  # SQLAlchemy URL of Airflow's own metadata; empty: SQLite
+
+
 class Settings(BaseSettings):
     """All that an installation may set."""
 
@@ -112,9 +229,18 @@ class Settings(BaseSettings):
     default_receiver: str = "PORTAL"  # gets the pivots of recipients that no partner receives for
     readers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     reader_timeout_s: int = Field(default=900, ge=1)  # a reader that is silent for longer is taken for dead
+    lot_s: int = Field(default=20, ge=1)  # then the rest of a lot goes back if another partner waits
     watch_interval_s: float = Field(default=1.0, gt=0)
     roots: Roots = Roots()
     artefacts: Accepted = Accepted()
+    ledger: LedgerServer = LedgerServer()
+    s3: S3 = S3()
+    remotes: dict[str, Remote] = {}
+    alerts: Alerts = Alerts()
+    ages: Ages = Ages()
+    directory: DirectoryRefresh = DirectoryRefresh()
+    retention: Retention = Retention()
+    airflow: AirflowServer = AirflowServer()
     severities: dict[str, str] = {}
     policies: dict[str, str] = {}
     flow: Annotated[FlowLimits, _only_known(FlowLimits)] = FlowLimits()
@@ -202,6 +328,18 @@ def load(home: Path, **given: Any) -> Settings:
         raise Fault(_unread(file, Said(str(error), str(error))).then(_CORRECT)) from error
 
 
+def _secret(given: SecretStr, file: Path | None, home: Path) -> str:
+    """A secret from the environment, or from a file (relative to the home) without its last line end."""
+    if file is None or given.get_secret_value():
+        return given.get_secret_value()
+    try:
+        return (home / file).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = why(error) if isinstance(error, OSError) else Said("texte attendu en UTF-8", "expected UTF-8 text")
+        raise Fault(_unread(home / file, reason).then(_CORRECT_SECRET)) from error
+
+
+_CORRECT_SECRET = Said("corriger ce fichier, ou son chemin dans settings.toml", "mend it, or its path in settings.toml")
 _CORRECT = Said("corriger ce fichier (TOML, en UTF-8)", "correct this file (TOML, in UTF-8)")
 
 

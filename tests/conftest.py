@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+SERVICES = Path(__file__).parent / "services"
+pytest_plugins = [f"services.{path.stem}" for path in sorted(SERVICES.glob("[a-z]*.py"))]
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -25,3 +27,20 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
         assert given.decode() == path.read_bytes().decode()
 
     return compare
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lanes: by folder, and by the servers that a test asks for."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0]
+        if folder == "slow":
+            item.add_marker("slow")
+        if folder == "dags":
+            item.add_marker("airflow")
+        if isinstance(item, pytest.Function) and any(
+            made.func.__module__.startswith("services.")
+            for several in item._fixtureinfo.name2fixturedefs.values()
+            for made in several
+        ):
+            item.add_marker("services")

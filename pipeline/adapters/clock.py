@@ -1,6 +1,5 @@
 """The present moment. Whatever becomes part of an answer takes it from here, so that a test can hold it still."""
 
-import time
 from datetime import UTC, datetime
 
 
@@ -19,8 +18,3 @@ class FixedClock:
 
     def now(self) -> datetime:
         return self.at
-
-
-def machine_ms() -> int:
-    """Milliseconds of the machine, for leases only."""
-    return time.time_ns() // 1_000_000

@@ -13,66 +13,33 @@ import os
 import re
 import shutil
 import stat
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import BinaryIO
 
-from pipeline.adapters.local_store import COPY_BYTES, LocalStore, NewObject, flush_folder
-from pipeline.ports import Said
+from pipeline.adapters.local_store import COPY_BYTES, flush_folder
+from pipeline.adapters.system_errors import Failed
+from pipeline.ports import Archived, InWork, NewObject, ObjectStore, Said, Seen
 from pipeline.terms import DropLimits
 
+CHANGED = Said(
+    "le fichier a changé pendant sa lecture ; il sera relu", "the file changed while it was read; it will be read again"
+)
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
+HASHED_MAX_BYTES = 64 << 30  # one request makes a sparse file of exabytes: reading it would never end
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9]+-[0-9]+(-[0-9]+)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One name of `in/`, as a scan saw it."""
-
-    name: bytes
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-
-    @property
-    def order(self) -> tuple[int, bytes]:
-        """Oldest first, then by name."""
-        return self.mtime_ns, self.name
-
-    @property
-    def key(self) -> str:
-        """The claim key, without the `-k` that tells repeated drops apart. It fits any file system."""
-        since_1970 = max(self.mtime_ns, 0)  # a partner may set any time; a sign would not be read back from `work/`
-        return f"{hashlib.sha256(self.name).hexdigest()[:16]}-{since_1970}-{self.size_bytes}"
-
-
-@dataclass(frozen=True, slots=True)
-class InWork:
-    """One claimed file: `work/<claim>/<its own name>`."""
-
-    claim: str
-    name: bytes
-    path: bytes
-    order: tuple[int, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Archived:
-    """What became of a claimed file: its digest and size, or why it was set apart."""
-
-    sha256: str
-    size_bytes: int
-    is_kept: bool
-    trouble: Said | None = None
-
-
 class LocalDrop:
-    """The folders of one partner: `in/` (theirs), `work/` (ours, same file system), `out/`."""
+    """Fulfils `ports.DropZone` in a directory: `in/` (theirs), `work/` (ours, same file system), `out/`."""
+
+    lanes = 1  # one disk
+    is_remote = False
 
     def __init__(self, root: Path, limits: DropLimits) -> None:
         self.inbox, self.work, self.out = root / "in", root / "work", root / "out"
+        self.place = str(self.inbox)
         self.limits = limits
 
     def make(self) -> None:
@@ -97,7 +64,7 @@ class LocalDrop:
         """Every name that is not a temporary one, whether finished or not."""
         found = []
         for entry in os.scandir(os.fsencode(self.inbox)):
-            if not self._is_temporary(entry.name):
+            if not is_temporary(entry.name, self.limits):
                 with contextlib.suppress(FileNotFoundError):
                     s = entry.stat(follow_symlinks=False)
                     found.append(Seen(entry.name, s.st_size, s.st_mtime_ns, s.st_ino))
@@ -107,7 +74,7 @@ class LocalDrop:
         """Older than the quiet time: finished at first sight."""
         return seen.mtime_ns <= now_ns - self.limits.quiet_s * 1_000_000_000
 
-    def claim(self, seen: Seen, taken: frozenset[str]) -> InWork | None:
+    def claim(self, seen: Seen, taken: Set[str]) -> InWork | None:
         """Move a finished file into `work/` under a key that no deposit has had; None when someone else took it."""
         for k in range(1, 10_000):
             key = seen.key if k == 1 else f"{seen.key}-{k}"
@@ -147,29 +114,36 @@ class LocalDrop:
         return sorted(found, key=lambda claimed: (claimed.order, claimed.claim))
 
     def archive(
-        self, claimed: InWork, store: LocalStore, partner: str, size_max: int
+        self, claimed: InWork, store: ObjectStore, partner: str, size_max: int
     ) -> tuple[Archived, NewObject | None]:
         """Hash the claimed file while copying it; over `size_max` its bytes are hashed and not kept.
 
-        The copy is to be kept in the store (`LocalStore.keep`) before the deposit gets its row.
+        The copy is to be kept in the store (`LocalStore.keep`) before the deposit gets its row. A file that somebody
+        writes to meanwhile is an error: it waits in `work/`.
         """
         try:
             descriptor = os.open(claimed.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENODEV}:
-                return Archived("", 0, is_kept=False, trouble=_trouble(os.lstat(claimed.path))), None
+                return set_apart(no_plain_file(os.lstat(claimed.path).st_mode)), None
             raise
         what = os.fstat(descriptor)
         if not stat.S_ISREG(what.st_mode) or what.st_nlink != 1:
             os.close(descriptor)
-            return Archived("", 0, is_kept=False, trouble=_trouble(what)), None
+            return set_apart(no_plain_file(what.st_mode, what.st_nlink)), None
+        if what.st_size > HASHED_MAX_BYTES:
+            os.close(descriptor)
+            return set_apart(too_big(what.st_size)), None
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             if what.st_size > size_max:
-                return Archived(hashlib.file_digest(file, "sha256").hexdigest(), what.st_size, is_kept=False), None
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                _same(what, os.fstat(descriptor), what.st_size)
+                return Archived(digest, what.st_size, is_kept=False), None
             new = store.begin(partner)
             try:
                 while part := file.read(COPY_BYTES):
                     new.write(part)
+                _same(what, os.fstat(descriptor), new.size_bytes)
                 new.close()
             except BaseException:
                 new.drop()
@@ -187,45 +161,21 @@ class LocalDrop:
         with contextlib.suppress(FileNotFoundError):
             folder.rmdir()
 
-    def _is_temporary(self, name: bytes) -> bool:
-        suffixes = tuple(s.encode() for s in self.limits.temporary_suffixes)
-        return name.startswith(b".") or name.lower().endswith(suffixes)
 
+class LocalOutgoing:
+    """Fulfils `ports.Outgoing` in a directory."""
 
-Scans = dict[Path, frozenset[Seen]]
-
-
-def finished(drops: list[LocalDrop], sleep_s: float | None, before: Scans) -> dict[LocalDrop, list[Seen]]:
-    """What is finished in each of these drop zones; young files are looked at twice, one wait for all.
-
-    A watcher does not wait (None): what is equal to its scan before (`before`, kept up to date here) is finished too.
-    """
-    first = {drop: drop.scan() for drop in drops}
-    now_ns = time.time_ns()
-    quiet = {
-        drop: [s for s in seen if drop.is_quiet(s, now_ns) or s in before.get(drop.inbox, ())]
-        for drop, seen in first.items()
-    }
-    before.update({drop.inbox: frozenset(seen) for drop, seen in first.items()})
-    young = [drop for drop in drops if len(quiet[drop]) < len(first[drop])]
-    if young and sleep_s is not None:
-        time.sleep(sleep_s)
-        for drop in young:
-            quiet[drop] = [s for s in drop.scan() if s in before[drop.inbox]]
-    return quiet
-
-
-class Outgoing:
-    """One folder that gets our answers: written under a temporary name, then renamed, never over another file."""
+    lanes = 1
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.place = str(folder)
 
-    def upload(self, name: str, source: Path) -> None:
+    def upload(self, name: str, source: BinaryIO) -> None:
         """Write the bytes under the temporary name of this row; an unfinished earlier try is written over."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as stored, self.temporary(name).open("wb") as file:
-            shutil.copyfileobj(stored, file, COPY_BYTES)
+        with self.temporary(name).open("wb") as file:
+            shutil.copyfileobj(source, file, COPY_BYTES)
             file.flush()
             os.fsync(file.fileno())
 
@@ -235,19 +185,23 @@ class Outgoing:
         try:
             rename_new(temporary, final)
         except FileNotFoundError:
+            if not self.folder.is_dir():
+                raise
             return True  # recorded as uploaded and not here: renamed before we could say so, maybe fetched since
         except FileExistsError:
-            with final.open("rb") as there:
-                if hashlib.file_digest(there, "sha256").hexdigest() != sha256:
-                    return False
+            if _digest_of(final) != sha256:
+                return False
             temporary.unlink()
         return True
+
+    def holds(self, name: str) -> bool:
+        return (self.folder / name).exists()
 
     def flush(self) -> None:
         flush_folder(self.folder)
 
     def temporary(self, name: str) -> Path:
-        return self.folder / f".{name}.part"
+        return self.folder / temporary_name(name)
 
 
 def rename_new(source: Path, target: Path) -> None:
@@ -264,12 +218,48 @@ def rename_new(source: Path, target: Path) -> None:
     source.unlink()
 
 
-def _trouble(what: os.stat_result) -> Said:
+def _digest_of(path: Path) -> str | None:
+    """The SHA-256 of a plain file; None of anything else, which is not opened."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_temporary(name: bytes, limits: DropLimits) -> bool:
+    """Not a drop yet: `spec/01-flows.md` section 7."""
+    suffixes = tuple(s.encode() for s in limits.temporary_suffixes)
+    return name.startswith(b".") or name.lower().endswith(suffixes)
+
+
+def temporary_name(name: str) -> str:
+    """Under which an answer is written, before it gets its name."""
+    return f".{name}.part"
+
+
+def set_apart(trouble: Said) -> Archived:
+    """What is not even hashed."""
+    return Archived("", 0, is_kept=False, trouble=trouble)
+
+
+def _same(before: os.stat_result, after: os.stat_result, read_bytes: int) -> None:
+    if (after.st_size, after.st_mtime_ns, read_bytes) != (before.st_size, before.st_mtime_ns, before.st_size):
+        raise Failed(CHANGED)
+
+
+def no_plain_file(mode: int, links: int = 1) -> Said:
     kinds = {
         stat.S_IFLNK: ("un lien symbolique", "a symbolic link"), stat.S_IFIFO: ("un tube", "a pipe"),
         stat.S_IFDIR: ("un dossier", "a folder"), stat.S_IFSOCK: ("une prise réseau", "a socket"),
         stat.S_IFBLK: ("un périphérique", "a device"), stat.S_IFCHR: ("un périphérique", "a device"),
     }  # fmt: skip
-    linked = (f"un fichier à {what.st_nlink} liens physiques", f"a file with {what.st_nlink} hard links")
-    fr, en = kinds.get(stat.S_IFMT(what.st_mode), linked)
+    linked = (f"un fichier à {links} liens physiques", f"a file with {links} hard links")
+    fr, en = kinds.get(stat.S_IFMT(mode), linked)
     return Said(f"{fr}, pas un fichier ordinaire", f"{en}, no plain file")
+
+
+def too_big(size_bytes: int) -> Said:
+    return Said(
+        f"un fichier de {size_bytes >> 30} Gio, trop pour être lu",
+        f"a file of {size_bytes >> 30} GiB, too much to read",
+    )

@@ -5,6 +5,7 @@ or not at all, and nothing is ever written over. Metadata lives in the ledger, n
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -12,15 +13,35 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from pipeline.ports import NewObject
 
 COPY_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PARTNER = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 
-class NewObject:
-    """Bytes on their way into the store; they get their name when all are written (`LocalStore.keep`)."""
+def is_digest(name: str) -> bool:
+    return _DIGEST.fullmatch(name) is not None
+
+
+def partner_named(partner: str) -> str:
+    """The partner, if it may stand in a path."""
+    if _PARTNER.fullmatch(partner) is None:
+        raise ValueError("a partner is named by letters, digits, - and _")
+    return partner
+
+
+def named(partner: str, sha256: str) -> str:
+    """The name of an object in any store: `<partner>/<SHA-256>`."""
+    if not is_digest(sha256):
+        raise ValueError("an object is named by 64 hexadecimal digits")
+    return f"{partner_named(partner)}/{sha256}"
+
+
+class LocalObject:
+    """Fulfils `ports.NewObject` in a temporary file of this machine."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file = file
@@ -58,6 +79,8 @@ class NewObject:
 class LocalStore:
     """Fulfils `ports.ObjectStore`."""
 
+    lanes = 1  # one disk
+
     def __init__(self, root: Path, writer: str = "one") -> None:
         """`writer` names the process in the temporary names: what a dead one left can be told apart."""
         self.root, self.writer = root, writer
@@ -73,16 +96,16 @@ class LocalStore:
             new.drop()
         return new.sha256, new.size_bytes
 
-    def begin(self, partner: str) -> NewObject:
+    def begin(self, partner: str) -> LocalObject:
         """A new object of unknown digest: write it, then `keep` it, then `drop` what is left of it in any case."""
         folder = self._folder(partner)
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".new-{self.writer}-", dir=folder)
-        return NewObject(os.fdopen(descriptor, "wb", buffering=COPY_BYTES), Path(name))
+        return LocalObject(os.fdopen(descriptor, "wb", buffering=COPY_BYTES), Path(name))
 
     def keep(self, written: Iterable[tuple[str, NewObject]]) -> None:
         """Give each its place under its digest: all flushed first, then linked, then each folder flushed once."""
-        new = list(written)
+        new = [(partner, cast(LocalObject, one)) for partner, one in written]
         for _, one in new:
             one.flush()
         for partner, one in new:
@@ -100,6 +123,19 @@ class LocalStore:
     def open(self, partner: str, sha256: str) -> BufferedReader:
         return self.path(partner, sha256).open("rb")
 
+    def fetch(self, partner: str, sha256: str) -> Path:
+        """The object itself."""
+        path = self.path(partner, sha256)
+        if not path.is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return path
+
+    def forget(self, fetched: Path) -> None:
+        """Nothing was copied."""
+
+    def remove(self, partner: str, sha256: str) -> None:
+        self.path(partner, sha256).unlink(missing_ok=True)
+
     def exists(self, partner: str, sha256: str) -> bool:
         return self.path(partner, sha256).is_file()
 
@@ -107,12 +143,10 @@ class LocalStore:
         """The digests kept for a partner."""
         folder = self._folder(partner)
         if folder.is_dir():
-            yield from sorted(p.name for p in folder.iterdir() if _DIGEST.fullmatch(p.name))
+            yield from sorted(p.name for p in folder.iterdir() if is_digest(p.name))
 
     def path(self, partner: str, sha256: str) -> Path:
-        if _DIGEST.fullmatch(sha256) is None:
-            raise ValueError("an object is named by 64 hexadecimal digits")
-        return self._folder(partner) / sha256
+        return self.root / named(partner, sha256)
 
     def digest(self, partner: str, sha256: str) -> str | None:
         """The SHA-256 of what really stands under this name, None where nothing does."""
@@ -123,9 +157,7 @@ class LocalStore:
             return None
 
     def _folder(self, partner: str) -> Path:
-        if _PARTNER.fullmatch(partner) is None:
-            raise ValueError("a partner is named by letters, digits, - and _")
-        return self.root / partner
+        return self.root / partner_named(partner)
 
 
 def flush_folder(folder: Path) -> None:

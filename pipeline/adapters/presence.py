@@ -57,9 +57,13 @@ class Presence:
         return dead
 
     def leave(self) -> None:
+        """Be at work no more; leaving twice is leaving once."""
+        if self._lock < 0:
+            return
         shutil.rmtree(self.spool, ignore_errors=True)
         self._lock_path(self.token).unlink(missing_ok=True)
         os.close(self._lock)
+        self._lock = -1
 
     def _lock_path(self, token: str) -> Path:
         return self.root / f"{token}.lock"

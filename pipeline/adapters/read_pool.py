@@ -12,7 +12,9 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from shlex import quote
 from types import TracebackType
 from typing import IO
@@ -24,6 +26,7 @@ from pipeline.model import Read, Received
 from pipeline.ports import Fault, Said
 from pipeline.terms import Terms
 
+Source = AbstractContextManager[Path]
 WORKER = (sys.executable, "-m", "pipeline.workers.read_worker")
 TRIES = 3  # a flow that kills its reader this often is set apart
 STOP_S = 5
@@ -35,7 +38,16 @@ class ReaderKilled(Fault):
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """One flow to read: the stored bytes, and the file that gets the units of its pivots."""
+    """One flow to read, and the file that gets the units of its pivots."""
+
+    received: Received
+    spool: str
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """What goes over the pipe: the request, with the file of this machine that holds the bytes."""
 
     received: Received
     source: str
@@ -48,7 +60,7 @@ class _Answer(BaseModel):
     fault: Said | None = None
 
 
-_REQUEST = TypeAdapter(ReadRequest)
+_REQUEST = TypeAdapter(_Lent)
 _ANSWER = TypeAdapter(_Answer)
 
 
@@ -66,7 +78,7 @@ class ReadPool:
         self._command = tuple(command)
         self._timeout_s = timeout_s
         self._environment = dict(environment or {})
-        self._requests: queue.SimpleQueue[tuple[ReadRequest, Future[Read]] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[ReadRequest, Source, Future[Read]] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "ReadPool":
@@ -77,14 +89,17 @@ class ReadPool:
     ) -> None:
         self.close()
 
-    def submit(self, request: ReadRequest) -> "Future[Read]":
-        """Ask for a flow; the future gives its records, or raises the `Fault` that stopped it."""
+    def submit(self, request: ReadRequest, source: Source) -> "Future[Read]":
+        """Ask for a flow; the future gives its records, or raises the `Fault` that stopped it.
+
+        `source` lends the stored bytes for as long as they are read: fetching them is part of the reader's turn.
+        """
         if len(self._threads) < self.size:
             thread = threading.Thread(target=self._serve, name=f"reader-{len(self._threads) + 1}", daemon=True)
             self._threads.append(thread)
             thread.start()
         answer: Future[Read] = Future()
-        self._requests.put((request, answer))
+        self._requests.put((request, source, answer))
         return answer
 
     def close(self) -> None:
@@ -93,7 +108,7 @@ class ReadPool:
             while True:
                 asked = self._requests.get_nowait()
                 if asked is not None:
-                    asked[1].cancel()
+                    asked[2].cancel()
         for _ in self._threads:
             self._requests.put(None)
         for thread in self._threads:
@@ -104,18 +119,19 @@ class ReadPool:
         reader = _Reader(self._command, self._timeout_s, self._environment)
         try:
             while (asked := self._requests.get()) is not None:
-                request, answer = asked
+                request, source, answer = asked
                 if answer.set_running_or_notify_cancel():
                     try:
-                        answer.set_result(_read(reader, request))
+                        with source as path:
+                            answer.set_result(_read(reader, request, path))
                     except Exception as error:  # every failure belongs to this flow alone
                         answer.set_exception(error)
         finally:
             reader.stop()
 
 
-def _read(reader: "_Reader", request: ReadRequest) -> Read:
-    frame = _REQUEST.dump_json(request)
+def _read(reader: "_Reader", request: ReadRequest, source: Path) -> Read:
+    frame = _REQUEST.dump_json(_Lent(request.received, str(source), request.spool, request.terms))
     for _ in range(TRIES):
         body = reader.ask(frame)
         if body is None:

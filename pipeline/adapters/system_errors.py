@@ -31,8 +31,30 @@ _FRENCH = MappingProxyType(
 )
 
 
+class Unreachable(ConnectionError):
+    """A server that does not answer, refuses us, or answers what it should not: told in our own words."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.en)
+        self.said = said
+
+
+class Failed(OSError):
+    """What could not be done on a server that does answer: told in our own words."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.en)
+        self.said = said
+
+
+class Locked(Unreachable):
+    """One object that may not be removed yet, by its lock: nothing is wrong with the store, or with the others."""
+
+
 def why(error: OSError) -> Said:
     """The reason alone, where whoever asks knows the place. A rare one stays in the system's own words."""
+    if isinstance(error, Unreachable | Failed):
+        return error.said
     english = error.strerror or str(error)
     return Said(_FRENCH.get(error.errno or 0, english), english)
 

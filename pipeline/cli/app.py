@@ -22,6 +22,14 @@ COMMANDS = {
     "status": ("status", "status"),
     "decide": ("operate", "decide"),
     "verify": ("operate", "verify"),
+    "reconcile": ("reconcile", "reconcile"),
+    "reprocess": ("reprocess", "reprocess"),
+    "submit": ("reprocess", "submit"),
+    "retention": ("retention", "retention"),
+    "metrics": ("metrics", "metrics"),
+    "alerts": ("metrics", "alerts"),
+    "serve-sftp": ("serve", "serve_sftp"),
+    "airflow": ("airflow", "airflow"),
 }
 
 

@@ -44,10 +44,10 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return _nobody_reads()
     except Exception as error:
-        return _say(_failure(error, _lang_of(arguments)), FAULT)
+        return _say(failure(error, _lang_of(arguments)), FAULT)
 
 
-def _failure(error: Exception, lang: str) -> str:
+def failure(error: Exception, lang: str) -> str:
     """A fault in its own words, what the system refuses with the place, or a slip of ours."""
     from pipeline.adapters.system_errors import where_and_why  # not above: they weigh more than all of `flows`
     from pipeline.cli.layout import shown

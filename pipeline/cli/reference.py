@@ -1,6 +1,7 @@
 """`directory`, `commitments` and `partners`: what judging needs to know besides the documents."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -16,8 +17,10 @@ from pipeline.terms import LEGACY
 from pipeline.values import parse_iso_day
 
 if TYPE_CHECKING:
+    from pipeline.adapters.directory_files import Remark
     from pipeline.model import Structure
-    from pipeline.runner import Partner
+    from pipeline.runner import Home, Partner
+    from pipeline.running.refresh import DirectoryChange, Refreshed
 
 directory = typer.Typer(help="L'annuaire : structures et services.", no_args_is_help=True, rich_markup_mode=None)
 commitments = typer.Typer(help="Les engagements de l'État.", no_args_is_help=True, rich_markup_mode=None)
@@ -29,6 +32,15 @@ _ASKS = {
     "commitment": "un numéro d'engagement",
     "service_or_commitment": "un service exécutant ou un numéro d'engagement",
     "service_and_commitment": "un service exécutant et un numéro d'engagement",
+}
+_TABLES = {
+    "structures": "structures",
+    "active structures": "structures actives",
+    "services": "services",
+    "active services": "services actifs",
+    "suppliers": "fournisseurs",
+    "active suppliers": "fournisseurs actifs",
+    "commitments": "engagements",
 }
 DayOption = Annotated[str, typer.Option("--day", help="jour de l'extraction, AAAA-MM-JJ (aujourd'hui par défaut)")]
 
@@ -65,10 +77,77 @@ def directory_import(
     typer.echo(
         f"{came.snapshot.name} : {came.structures} structures, {came.services} services, {came.suppliers} fournisseurs"
     )
-    for remark in told.remarks[:MOST_REMARKS]:
+    _print_remarks(told.remarks)
+
+
+def _print_remarks(remarks: "Sequence[Remark]") -> None:
+    for remark in remarks[:MOST_REMARKS]:
         typer.echo(paragraph(f"ligne {remark.line}", f"{shown(remark.siret)} {remark.said.fr}"))
-    if len(told.remarks) > MOST_REMARKS:
-        typer.echo(f"  … et {len(told.remarks) - MOST_REMARKS} autres remarques")
+    if len(remarks) > MOST_REMARKS:
+        typer.echo(f"  … et {len(remarks) - MOST_REMARKS} autres remarques")
+
+
+@directory.command("refresh")
+def directory_refresh(
+    yes: Annotated[bool, typer.Option("--yes", help="charger aussi ce qui perd beaucoup de lignes")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Charger l'annuaire et les engagements que nomment les réglages ; code 1 s'il faut d'abord un accord."""
+    from pipeline.running import refresh
+
+    with existing_home(home) as place:
+        given = place.settings.directory
+        if given.source is None and given.commitments is None:
+            raise UsageError("rien à charger : nommer un fichier dans settings.toml, [directory] source ou commitments")
+        asked = [
+            _refresh(place, place.path / path, change, take_over, yes=yes)
+            for path, change, take_over in (
+                (given.source, refresh.directory_change, refresh.refresh_directory),
+                (given.commitments, refresh.commitments_change, refresh.refresh_commitments),
+            )
+            if path is not None
+        ]
+    if not all(asked):
+        raise typer.Exit(REFUSED)
+
+
+def _refresh(
+    place: "Home",
+    path: Path,
+    change: "Callable[..., DirectoryChange]",
+    take_over: "Callable[..., Refreshed]",
+    *,
+    yes: bool,
+) -> bool:
+    """Compare, say what changes, take it over unless somebody must agree first; False where somebody must."""
+    found = change(place, path)
+    if found.is_known:
+        typer.echo(f"{found.name} : déjà chargé")
+        return True
+    table = [("", "en vigueur", "fichier", "perte")]
+    table += [
+        (
+            _TABLES[one.what],
+            str(one.before),
+            str(one.after),
+            f"{one.share_lost:.1%}".replace(".", ",").replace("%", " %"),
+        )
+        for one in found.tables
+    ]
+    typer.echo(columns(table, right=frozenset({1, 2, 3})) + "\n")
+    if found.asks_approval and not yes:
+        share = f"{place.settings.directory.drop_share:.0%}".replace("%", " %")
+        typer.echo(
+            f"{found.name} : non chargé, il perd plus de {share} des lignes d'une table ; "
+            "si c'est voulu : chorus-edi directory refresh --yes"
+        )
+        return False
+    done = take_over(place, path, agreed=found.name)
+    typer.echo(f"{done.name} : chargé")
+    if done.newest != done.name:
+        typer.echo(f"  en vigueur : {done.newest}, d'une date plus récente")
+    _print_remarks(done.remarks)
+    return True
 
 
 @directory.command("show")

@@ -45,11 +45,14 @@ def status(
     """Où est un flux ou une facture, avec toute son histoire."""
     from pipeline import runner
     from pipeline.adapters.ledger.queries import InvoiceStatus
+    from pipeline.running.alert import shown_alerts
     from pipeline.running.status import overview
 
     with existing_home(home) as place:
         if not what:
-            _print_overview(asdict(overview(place)), format, lang)
+            told = asdict(overview(place))
+            told["alerts"] = [one.key._asdict() | {"at": one.at} for one in shown_alerts(place)]
+            _print_overview(told, format, lang)
             return
         found = runner.status(place, what)
     if not found:
@@ -75,6 +78,8 @@ def _print_overview(told: dict[str, Any], format: Format, lang: Lang) -> None:
         typer.echo(columns(table, right=frozenset({1})) + "\n")
     if told["unsent"]:
         typer.echo(f"{told['unsent']} fichiers restent à envoyer ; chorus-edi run les envoie")
+    if told["alerts"]:
+        typer.echo(f"alertes : {len(told['alerts'])} ; chorus-edi alerts les nomme")
     for partner, name, why in told["faults"]:
         typer.echo(paragraph(partner, f"{shown(name)} : {shown(why[lang.value])}", indent=0))
 

@@ -1,13 +1,15 @@
 """Ledger rows -> what does not add up: each invariant one line, red with the names of what breaks it.
 
 Pure: the rows come from the ledger's adapter, counted where a database counts better. `line`: a line and its words;
-`amounts`: what is counted and summed; `traces`: what must be there, in its order, once.
+`amounts`: what is counted and summed; `traces`: what must be there, in its order, once; `day`: what the night adds.
 """
 
 from pipeline.reconcile.amounts import ANSWERED, Booked, Read, deposits, invoices, money, shown_amount
-from pipeline.reconcile.line import LINES, InvoiceAt, Line
+from pipeline.reconcile.day import WAITS_FOR, AtWork, Waits, at_work, of_the_day, orphans, pivots, waiting
+from pipeline.reconcile.line import LINES, NIGHTLY, InvoiceAt, Line
 from pipeline.reconcile.traces import (
     Link,
+    ages,
     archive,
     chain,
     claimed,
@@ -25,12 +27,18 @@ from pipeline.reconcile.traces import (
 __all__ = [
     "ANSWERED",
     "LINES",
+    "NIGHTLY",
+    "WAITS_FOR",
+    "AtWork",
     "Booked",
     "InvoiceAt",
     "Line",
     "Link",
     "Read",
+    "Waits",
+    "ages",
     "archive",
+    "at_work",
     "chain",
     "claimed",
     "deposits",
@@ -41,9 +49,13 @@ __all__ = [
     "leases",
     "money",
     "numbers",
+    "of_the_day",
+    "orphans",
     "outbox",
+    "pivots",
     "reports",
     "shown_amount",
     "told_statuses",
     "unaudited",
+    "waiting",
 ]

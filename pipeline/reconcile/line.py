@@ -1,4 +1,4 @@
-"""One line of `verify`: its name, what people call it, and what to do when it is red."""
+"""One line of `verify` or `reconcile`: its name, what people call it, and what to do when it is red."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,15 +60,36 @@ LINES: Mapping[str, Row] = MappingProxyType(
         ),
         "claimed": Row("fichiers pris", Said("chorus-edi run les enregistre", "`chorus-edi run` registers them")),
         "leases": Row("lots", Said("chorus-edi run reprend ces lots", "`chorus-edi run` takes these lots over")),
+        "ages": Row(
+            "échéances",
+            Said(
+                "le renouveler ; docs/ops/runbooks/age-*.md dit comment, et où mettre la nouvelle date",
+                "renew it; docs/ops/runbooks/age-*.md says how, and where the new date goes",
+            ),
+        ),
     }
 )
+# what `reconcile` says besides: the first five of one business day, the others of this moment
+NIGHTLY: Mapping[str, Row] = MappingProxyType(
+    {
+        "day deposits": Row("dépôts du jour", _REPORT),
+        "day invoices": Row("factures du jour", _REPORT),
+        "day money": Row("montants du jour", _REPORT),
+        "day reports": Row("réponses du jour", _REPORT),
+        "day pivots": Row("pivots du jour", _REPORT),
+        "waiting": Row("ce qui attend", NONE),
+        "at work": Row("lots en cours", NONE),
+        "orphans": Row("objets sans ligne", NONE),
+    }
+)
+_ROWS = {**LINES, **NIGHTLY}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One invariant: does it hold, over how many rows, and what breaks it. `name` never changes: machines read it."""
 
-    name: str  # of `LINES`; money is told per currency, `money EUR`
+    name: str  # of `LINES` or `NIGHTLY`; money is told per currency, `money EUR`
     ok: bool
     detail: Said
     count: int = 0
@@ -76,27 +97,36 @@ class Line:
     @property
     def label(self) -> Said:
         """What people call it."""
-        known = LINES.get(self.name)
-        if known is not None:
-            return Said(known.french, self.name)
-        currency = self.name.removeprefix("money ").replace("without currency", "sans devise")
-        return Said(f"{LINES['money'].french} {currency}", self.name)
+        row, currency = self._row
+        return Said(f"{row.french} {currency}".rstrip(), self.name)
 
     @property
     def remedy(self) -> Said:
         """The next step when it is red."""
-        return (LINES.get(self.name) or LINES["money"]).remedy
+        return self._row[0].remedy
+
+    @property
+    def _row(self) -> tuple[Row, str]:
+        """Its row, and the currency it is told for."""
+        if self.name in _ROWS:
+            return _ROWS[self.name], ""
+        kind = "day money" if self.name.startswith("day ") else "money"
+        currency = self.name.removeprefix(kind).strip().replace("without currency", "sans devise")
+        return _ROWS[kind], currency
 
 
 def line(name: str, broken: Sequence[Said], count: int, fine: Said) -> Line:
     """Green with what was seen, or red with the first names of what is wrong."""
     if not broken:
         return Line(name, True, fine, count)
-    shown, rest = broken[:SHOWN], len(broken) - SHOWN
+    return Line(name, False, first_of(broken), count)
+
+
+def first_of(several: Sequence[Said]) -> Said:
+    """The first of them in one text, the others counted."""
+    shown, rest = several[:SHOWN], len(several) - SHOWN
     fr, en = " ; ".join(one.fr for one in shown), "; ".join(one.en for one in shown)
-    if rest > 0:
-        fr, en = f"{fr} (et {rest} de plus)", f"{en} (and {rest} more)"
-    return Line(name, False, Said(fr, en), count)
+    return Said(f"{fr} (et {rest} de plus)", f"{en} (and {rest} more)") if rest > 0 else Said(fr, en)
 
 
 def each(names: Iterable[str | InvoiceAt], fr: str, en: str) -> list[Said]:

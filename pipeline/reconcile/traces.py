@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pipeline import lifecycle
 from pipeline.ports import Said
-from pipeline.reconcile.line import InvoiceAt, Line, each, line
+from pipeline.reconcile.line import InvoiceAt, Line, each, first_of, line
 
 
 class Link(NamedTuple):
@@ -165,3 +165,9 @@ def leases(expired: Sequence[str], count: int) -> Line:
     """No lot is left with a worker that is gone."""
     broken = [Said(f"le bail du lot {lot} a expiré", f"lot {lot} has an expired lease") for lot in expired]
     return line("leases", broken, count, Said("aucun lot n'est abandonné", "no lot is left behind"))
+
+
+def ages(past: Sequence[Said], near: Sequence[Said], count: int) -> Line:
+    """Certificates, keys and passwords are within their days; what comes near its last one is named all the same."""
+    fine = Said("rien n'approche de son dernier jour", "nothing comes near its last day")
+    return line("ages", past, count, first_of(near) if near else fine)

@@ -35,7 +35,7 @@ def add_partner(home: Home, partner: Partner, *, replace: bool = False) -> None:
             )
         )
     home.ledger.write(lambda db: partners.put(db, partner, replace=replace))
-    home.drop(partner.code).make()
+    home.folder(partner.code).make()
 
 
 def list_partners(home: Home) -> tuple[Partner, ...]:
@@ -65,7 +65,7 @@ def import_directory(home: Home, path: Path, day: date | None = None) -> Directo
     """
     found = directory_files.read_directory(path)
     day = day or found.day or _today(home)
-    snapshot = Snapshot(f"annuaire-{day}-{_digest(path)}", day)
+    snapshot = snapshot_of(reference.DIRECTORY, path, day)
     with home.ledger.writing() as db:
         row = reference.new_snapshot(db, reference.DIRECTORY, snapshot, home.clock.now())
         structures, _ = reference.add_structures(
@@ -101,7 +101,7 @@ def show_directory(
 def import_commitments(home: Home, path: Path, day: date | None = None) -> Imported:
     """Import the State's order file; every held invoice is due again in the next run."""
     day = day or _today(home)
-    snapshot = Snapshot(f"engagements-{day}-{_digest(path)}", day)
+    snapshot = snapshot_of(reference.COMMITMENTS, path, day)
     with home.ledger.writing() as db:
         row = reference.new_snapshot(db, reference.COMMITMENTS, snapshot, home.clock.now())
         count = reference.add_commitments(db, row, commitment_files.read_commitments(path))
@@ -210,6 +210,12 @@ def _invoices_of(flows: Iterable[FlowStatus]) -> list[InvoiceStatus]:
 
 def _today(home: Home) -> date:
     return home.clock.now().astimezone(PARIS).date()
+
+
+def snapshot_of(kind: str, path: Path, day: date) -> Snapshot:
+    """What an import of this file for this day is called: the same content for the same day is one snapshot."""
+    french = {reference.DIRECTORY: "annuaire", reference.COMMITMENTS: "engagements"}
+    return Snapshot(f"{french[kind]}-{day}-{_digest(path)}", day)
 
 
 def _digest(path: Path) -> str:

@@ -9,9 +9,9 @@ from pipeline import lifecycle
 from pipeline.adapters.ledger.commits import Transition
 from pipeline.adapters.ledger.held import REFUSE, Decision
 from pipeline.adapters.ledger.rows import Deposit, Partner, ToSend
-from pipeline.adapters.local_store import COPY_BYTES, LocalStore, NewObject
+from pipeline.adapters.local_store import COPY_BYTES
 from pipeline.model import InvoiceOutcome, JudgedInvoice, Received, Slice, Verdict
-from pipeline.ports import Fault, Said
+from pipeline.ports import Fault, NewObject, ObjectStore, Said
 from pipeline.returns import integration_report, lifecycle_return, names, pivot
 from pipeline.returns.lifecycle_return import StatusEntry
 from pipeline.routing import recipient
@@ -25,7 +25,7 @@ PLATFORM = "platform"
 class Writer:
     """Writes the answers of one commit unit into the store; they are kept together, before the rows are written."""
 
-    store: LocalStore
+    store: ObjectStore
     ours: str
     receivers: Mapping[tuple[str, str], str]
     default_receiver: str

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from pipeline.adapters.clock import machine_ms
-from pipeline.adapters.ledger import claims, rejects
+from pipeline.adapters.ledger import claims, now_ms, rejects
 from pipeline.adapters.ledger.rejects import RejectedRow
 from pipeline.adapters.ledger.rows import Partner
 from pipeline.model import PARIS
@@ -23,7 +22,7 @@ def write_rejects(home: Home, partners: dict[str, Partner], summary: RunSummary)
         if not rejects.is_due(db, today):
             return
     token, limits = home.presence.token, home.settings.work
-    lot = home.ledger.write(lambda db: claims.claim_alone(db, claims.DAILY, token, machine_ms(), limits))
+    lot = home.ledger.write(lambda db: claims.claim_alone(db, claims.DAILY, token, now_ms(db), limits))
     if lot is None:
         return
     with Lease(home, lot) as lease:

@@ -1,18 +1,20 @@
 """Judge whatever is due: claim a lot, work it off, until none is left."""
 
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
-from pipeline.adapters.clock import machine_ms
-from pipeline.adapters.ledger import Connection, LostLease, claims, held, partners
+from pipeline.adapters.ledger import Connection, LostLease, claims, held, now_ms, partners
 from pipeline.adapters.ledger.held import Decision
-from pipeline.adapters.ledger.rows import Lot, Partner
+from pipeline.adapters.ledger.rows import Lot
 from pipeline.adapters.read_pool import ReadPool
 from pipeline.ports import Said
 from pipeline.running import deliver
 from pipeline.running.home import Home
 from pipeline.running.judging import LotAtWork
 from pipeline.running.lease import Lease
+from pipeline.running.log import tell_fault
 from pipeline.running.summary import RunSummary, Told
 
 QUARANTINE_OVER = Decision(held.REFUSE, "chorus-edi", "quarantine is over")
@@ -22,13 +24,16 @@ Progress = Callable[[int, int], None]  # deposits judged in this run, and how ma
 def drain(
     home: Home,
     pool: ReadPool,
-    known: Mapping[str, Partner],
     summary: RunSummary,
     on_verdict: Callable[[Told], None],
     on_progress: Progress,
+    seconds: float = math.inf,
 ) -> None:
-    """Work off lots until nothing is due; a lot that another worker took over is theirs, and no trouble."""
-    receivers = partners.receivers(known.values())
+    """Work off lots until nothing is due, or no longer than some seconds before the next one is claimed.
+
+    A lot that another worker took over is theirs, and no trouble. Each lot is judged by the sheets as they are then.
+    """
+    until = time.monotonic() + seconds
     done = 0
 
     def told(one: Told) -> None:
@@ -39,9 +44,11 @@ def drain(
             on_progress(done, done + _due(home))
 
     on_progress(0, _due(home))
-    while (lot := _next(home)) is not None:
+    while time.monotonic() < until and (lot := _next(home)) is not None:
         try:
             with Lease(home, lot) as lease:
+                known = home.partners()
+                receivers = partners.receivers(known.values())
                 partner = known.get(lot.partner)
                 if lot.kind == claims.JUDGE and partner is not None:
                     LotAtWork(home, pool, lease, partner, receivers, summary, told).run()
@@ -64,7 +71,7 @@ def _without_partner(home: Home, lease: Lease, summary: RunSummary) -> None:
     with home.ledger.reading() as db:
         faults = {deposit.id: why for deposit in claims.members(db, lease.lot)}
     lease.write(lambda db: claims.give_back(db, lease.lot, faults, home.turn))
-    summary.fault(why)
+    tell_fault(home.log, summary, why, f"partners/{code}", None, fault="no_sheet")
 
 
 def release_from_quarantine(home: Home) -> None:
@@ -75,13 +82,14 @@ def release_from_quarantine(home: Home) -> None:
     at = home.clock.now()
     for deposit_id in overdue:
         home.ledger.write(lambda db, deposit_id=deposit_id: held.release(db, deposit_id, QUARANTINE_OVER, at))  # type: ignore[misc]
+        home.log("release", deposit=deposit_id)
 
 
 def _next(home: Home) -> Lot | None:
     token, limits, presence = home.presence.token, home.settings.work, home.presence
 
     def claim(db: Connection) -> Lot | None:
-        now = machine_ms()
+        now = now_ms(db)
         return claims.take_over(db, token, now, limits, presence.is_dead) or claims.claim(
             db, token, home.turn, now, limits
         )

@@ -4,21 +4,26 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import settings as settings_module
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.ledger import Ledger, partners
 from pipeline.adapters.ledger.rows import Partner
-from pipeline.adapters.local_drop import LocalDrop, Outgoing, Scans
+from pipeline.adapters.local_drop import LocalDrop, LocalOutgoing
 from pipeline.adapters.local_store import LocalStore
 from pipeline.adapters.presence import Presence
 from pipeline.adapters.read_pool import WORKER
 from pipeline.adapters.system_errors import why
-from pipeline.ports import Clock, Fault, Said
+from pipeline.ports import Clock, DropZone, Fault, ObjectStore, Outgoing, Said
+from pipeline.running.finished import Scans
 from pipeline.running.log import Log, silent
 from pipeline.running.log import opened as opened_log
-from pipeline.settings import Settings
+from pipeline.settings import Remote, Settings
 from pipeline.terms import Terms
+
+if TYPE_CHECKING:
+    from pipeline.adapters.sftp_account import Account
 
 STAGES = ("receive", "judge", "commit", "deliver", "report")
 
@@ -34,13 +39,14 @@ class Home:
     path: Path
     settings: Settings
     ledger: Ledger
-    store: LocalStore
+    store: ObjectStore
     presence: Presence
     clock: Clock
     reader: tuple[str, ...] = WORKER
     stage: Callable[[str], None] = _unwatched
     log: Log = silent
     terms_of: dict[str, Terms] = field(default_factory=dict)
+    accounts: dict[str, "Account"] = field(default_factory=dict)  # open connections to SFTP servers, by partner
     scans: Scans = field(default_factory=dict)  # the last look at each `in/`, for a watcher
 
     turn: str = ""  # names one attempt at everything that is due: what met a fault in it waits for the next
@@ -49,6 +55,8 @@ class Home:
         self.turn = uuid.uuid4().hex
 
     def close(self) -> None:
+        for account in self.accounts.values():
+            account.close()
         self.presence.leave()
         self.ledger.close()
 
@@ -71,17 +79,42 @@ class Home:
     def root(self, root: Path) -> Path:
         return self.path / root
 
-    def drop(self, partner: str) -> LocalDrop:
+    def folder(self, partner: str) -> LocalDrop:
+        """The folders of a partner on this machine, whether or not it drops on a server elsewhere."""
         return LocalDrop(self.root(self.settings.roots.drop) / partner, self.settings.drop)
 
-    def place(self, place: str) -> Outgoing:
-        """The folder of an outbox row: `drop/<code>` for answers, `recipients/<code>` for pivots."""
-        kind, _, code = place.partition("/")
-        roots = self.settings.roots
-        return Outgoing(self.root(roots.drop if kind == "drop" else roots.recipients) / code / "out")
+    def drop(self, partner: str) -> DropZone:
+        """Where a partner drops: on the server of its `[remotes.CODE]`, else in its folder."""
+        remote = self.settings.remotes.get(partner)
+        if remote is None or not remote.inbox:
+            return self.folder(partner)
+        from pipeline.adapters.remote_drop import RemoteDrop
 
-    def object_path(self, partner: str, sha256: str) -> Path:
-        return self.store.path(partner, sha256)
+        return RemoteDrop(self._account(partner, remote), remote.inbox, remote.work, self.settings.drop)
+
+    def place(self, place: str) -> Outgoing:
+        """Where the files of an outbox row go: `drop/<code>` for answers, `recipients/<code>` for pivots."""
+        kind, _, code = place.partition("/")
+        roots, remote = self.settings.roots, self.settings.remotes.get(code)
+        folder = (remote.out if kind == "drop" else remote.pivots) if remote is not None else ""
+        if remote is None or not folder:
+            return LocalOutgoing(self.root(roots.drop if kind == "drop" else roots.recipients) / code / "out")
+        from pipeline.adapters.remote_drop import RemoteOutgoing
+
+        return RemoteOutgoing(self._account(code, remote), folder)
+
+    def _account(self, code: str, remote: Remote) -> "Account":
+        from pipeline.adapters.sftp_account import Account, Server
+
+        if code not in self.accounts:
+            self.accounts[code] = Account(
+                Server(
+                    remote.host, remote.port, remote.user, self.path / remote.key_file if remote.key_file else None,
+                    remote.secret(self.path), remote.host_keys, remote.connections, remote.channels, remote.timeout_s,
+                    remote.prefetch,
+                )
+            )  # fmt: skip
+        return self.accounts[code]
 
     def folders_without_partner(self, known: dict[str, Partner]) -> tuple[str, ...]:
         """Folders of `drop/` that belong to nobody: they are not read."""
@@ -120,12 +153,38 @@ def open_home(
     except OSError as error:
         another = Said("choisir un autre dossier avec --home", "choose another home with --home")
         raise Fault(why(error).at(error.filename or str(path)).then(another)) from error
-    ledger = Ledger.at(path / roots.ledger)
     try:
-        ledger.migrate()
+        ledger = open_ledger(path, settings)
+        try:
+            ledger.migrate()
+            store = _store(path, settings, presence)
+        except Fault:
+            ledger.close()
+            raise
     except Fault:
         presence.leave()
-        ledger.close()
         raise
-    store = LocalStore(path / roots.store, presence.token)
-    return Home(path, settings, ledger, store, presence, clock or SystemClock(), reader, log=opened_log())
+    log = opened_log()
+    ledger.on_retry = lambda tries, sqlstate: log("retry", tries=tries, sqlstate=sqlstate)
+    return Home(path, settings, ledger, store, presence, clock or SystemClock(), reader, log=log)
+
+
+def open_ledger(path: Path, settings: Settings) -> Ledger:
+    """The ledger of a home without the rest of it: whoever only reads is no worker."""
+    if not settings.ledger.url:
+        return Ledger.at(path / settings.roots.ledger)
+    return Ledger.on_server(settings.ledger.url, settings.ledger.secret(path))
+
+
+def _store(path: Path, settings: Settings, presence: Presence) -> ObjectStore:
+    if not settings.s3.bucket:
+        return LocalStore(path / settings.roots.store, presence.token)
+    from pipeline.adapters.s3_store import Bucket, S3Store
+
+    s3 = settings.s3
+    access_key, secret_key = s3.keys(path)
+    bucket = Bucket(
+        s3.bucket, s3.endpoint, s3.region, access_key, secret_key, s3.addressing_style, s3.checksums, s3.lock_years,
+        s3.multipart_bytes, s3.connections, s3.timeout_s,
+    )  # fmt: skip
+    return S3Store(bucket, presence.spool / "objects")

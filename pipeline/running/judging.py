@@ -1,9 +1,8 @@
 """One lot: its flows are read in other processes while this one settles them, unit by unit, oldest first."""
 
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,15 +11,16 @@ from pathlib import Path
 from pipeline import codes
 from pipeline.adapters.ledger import claims, held
 from pipeline.adapters.ledger.rows import Deposit, Partner
-from pipeline.adapters.read_pool import ReaderKilled, ReadPool, ReadRequest
+from pipeline.adapters.read_pool import ReaderKilled, ReadPool
 from pipeline.model import Kind, Read, ReadMember, finding
 from pipeline.ports import Fault, Said
 from pipeline.running import deliver
 from pipeline.running.home import Home
 from pipeline.running.lease import Lease
+from pipeline.running.reading import ask
 from pipeline.running.receive import announced
 from pipeline.running.summary import RunSummary, Told
-from pipeline.running.unit import Unit, Worker
+from pipeline.running.unit import Unit, Worker, documents_of
 
 AHEAD_FLOWS = 64  # read ahead of the unit being committed: enough to keep the readers busy ...
 AHEAD_BYTES = 8 << 20  # ... and little enough that their records stay small
@@ -69,14 +69,25 @@ class LotAtWork:
             deposits = claims.members(db, self.lease.lot)
             self.worker.operators = held.decisions_on(db, [d.id for d in deposits])
         self.home.stage("judge")
-        for unit in self._units(self._read_ahead(deposits)):
+        began = asked = time.monotonic()
+        ready_flows = self._read_ahead(deposits)
+        for unit in self._units(ready_flows):
             flows = [(r.deposit, r.read) for r in unit if r.read is not None]
+            waited_s = time.monotonic() - asked
             try:
-                Unit(self.worker, flows, {r.deposit.id: r.spool for r in unit}).settle()
+                Unit(self.worker, flows, {r.deposit.id: r.spool for r in unit}, waited_s).settle()
             finally:
                 for ready in unit:
                     ready.spool.unlink(missing_ok=True)
+            asked = time.monotonic()
             self.home.stage("judge")
+            if time.monotonic() - began >= self.home.settings.lot_s and self._others_wait():
+                ready_flows.close()  # what is left of the lot is due again, behind them
+                return
+
+    def _others_wait(self) -> bool:
+        with self.home.ledger.reading() as db:
+            return claims.others_wait(db, self.lease.lot, self.home.turn)
 
     def _units(self, flows: Iterator[Ready]) -> Iterator[list[Ready]]:
         """Whole flows up to some documents, bytes or seconds."""
@@ -93,7 +104,7 @@ class LotAtWork:
             if not unit:
                 began = time.monotonic()
             unit.append(ready)
-            documents += max(len(ready.read.invoices), len(ready.read.members))
+            documents += documents_of(ready.read)
             size += ready.read.expanded_bytes
             is_full = documents >= limits.unit_documents or size >= limits.unit_expanded_bytes
             if is_full or time.monotonic() - began >= limits.unit_s:
@@ -102,7 +113,7 @@ class LotAtWork:
         if unit:
             yield unit
 
-    def _read_ahead(self, deposits: list[Deposit]) -> Iterator[Ready]:
+    def _read_ahead(self, deposits: list[Deposit]) -> Generator[Ready, None, None]:
         """Read in the pool, hand over in the order of the deposits."""
         waiting = deque(deposits)
         ahead: deque[tuple[Deposit, Path, Future[Read] | None]] = deque()
@@ -113,7 +124,7 @@ class LotAtWork:
                     deposit = waiting.popleft()
                     spool = self.home.presence.spool / f"{deposit.id}.pivot"
                     is_given_up = 0 in self.worker.operators.get(deposit.id, {})
-                    ahead.append((deposit, spool, None if is_given_up else self._ask(deposit, spool)))
+                    ahead.append((deposit, spool, None if is_given_up else ask(self.home, self.pool, deposit, spool)))
                     size += deposit.size_bytes
                 deposit, spool, asked = ahead.popleft()
                 size -= deposit.size_bytes
@@ -124,10 +135,6 @@ class LotAtWork:
                     with suppress(Exception):
                         asked.result()
                 spool.unlink(missing_ok=True)
-
-    def _ask(self, deposit: Deposit, spool: Path) -> "Future[Read]":
-        kept = self.home.object_path(deposit.partner, deposit.sha256) if deposit.is_kept else Path(os.devnull)
-        return self.pool.submit(ReadRequest(deposit.received, str(kept), str(spool), self.terms))
 
     def _result(self, deposit: Deposit, spool: Path, asked: "Future[Read] | None") -> Ready:
         try:

@@ -94,13 +94,17 @@ def _commitments(home: Home, db: Connection, numbers: Iterable[str]) -> Commitme
     )
 
 
-def fetch(home: Home, db: Connection, partner: Partner, flows: Sequence[tuple[Deposit, Read]]) -> UnitKnown:
-    """Fetch for the flows of one unit, all of one partner."""
+def fetch(
+    home: Home, db: Connection, partner: Partner, flows: Sequence[tuple[Deposit, Read]], as_of: date | None = None
+) -> UnitKnown:
+    """Fetch for the flows of one unit, all of one partner: with the directory of their day, or of another one."""
     invoices = [invoice for _, read in flows for invoice in read.invoices]
     sirets = {i.recipient.text for i in invoices if i.recipient is not None}
     suppliers = {(i.supplier.type, i.supplier.identifier.text) for i in invoices if i.supplier.identifier is not None}
     sirets |= {identifier for kind, identifier in suppliers if kind == "1"}
-    by_day = _directories(db, {deposit.received.day for deposit, _ in flows}, sirets, suppliers)
+    days = {deposit.received.day: as_of or deposit.received.day for deposit, _ in flows}
+    found_on = _directories(db, set(days.values()), sirets, suppliers)
+    by_day = {received: found_on[day] for received, day in days.items()}
     commitments = _commitments(home, db, (i.commitment.text for i in invoices if i.commitment))
     origins = {origin.text for i in invoices for origin in i.origins}
     given = {i.number.text for i in invoices if i.number is not None}

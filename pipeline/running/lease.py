@@ -1,14 +1,15 @@
 """A lot in our hands: its lease is renewed beside the work, and every write says first that the lot is still ours."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from pipeline.adapters.clock import machine_ms
-from pipeline.adapters.ledger import Connection, LostLease, claims
+from pipeline.adapters.ledger import Connection, LostLease, claims, now_ms
 from pipeline.adapters.ledger.rows import Lot
 from pipeline.ports import Fault
 from pipeline.running.home import Home
+from pipeline.running.log import Fact, fault_facts, lot_facts
 
 T = TypeVar("T")
 
@@ -19,24 +20,31 @@ class Lease:
     def __init__(self, home: Home, lot: Lot) -> None:
         self.home, self.lot = home, lot
         self.is_lost = False
+        self._began = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"lease-{lot.id}", daemon=True)
 
     def __enter__(self) -> "Lease":
+        self._began = time.monotonic()
+        self._log("claim" if self.lot.attempt == 1 else "takeover")
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._over.set()
         self._thread.join()
-        if not self.is_lost and kind is not LostLease:
-            self.home.ledger.write(lambda db: claims.finish(db, self.lot))
+        seconds = round(time.monotonic() - self._began, 3)
+        if self.is_lost or kind is LostLease:
+            self._log("lease_lost", seconds=seconds)
+            return
+        self.home.ledger.write(lambda db: claims.finish(db, self.lot))
+        self._log("lot", seconds=seconds, **({"fault": kind.__name__} if kind is not None else {}))
 
     def write(self, unit: Callable[[Connection], T]) -> T:
         """One transaction that begins with the guarded update of the lot: taken over means nothing is written."""
 
         def guarded(db: Connection) -> T:
-            claims.guard(db, self.lot, machine_ms(), self.home.settings.work)
+            claims.guard(db, self.lot, now_ms(db), self.home.settings.work)
             return unit(db)
 
         return self.home.ledger.write(guarded)
@@ -44,9 +52,12 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(self.home.settings.work.lease_renew_s):
             try:
-                self.home.ledger.write(lambda db: claims.guard(db, self.lot, machine_ms(), self.home.settings.work))
+                self.home.ledger.write(lambda db: claims.guard(db, self.lot, now_ms(db), self.home.settings.work))
             except LostLease:
                 self.is_lost = True
                 return
-            except Fault:  # the ledger is busy or away: the next turn tries again, the lease still runs
-                continue
+            except Fault as fault:  # the ledger is busy or away: the next turn tries again, the lease still runs
+                self.home.log("fault", place="ledger", **lot_facts(self.lot), **fault_facts(fault.__cause__ or fault))
+
+    def _log(self, event: str, **facts: Fact) -> None:
+        self.home.log(event, **lot_facts(self.lot), kind=self.lot.kind, **facts)

@@ -4,27 +4,37 @@ Killed at any point and run again: a claimed file is still in `work/`, its claim
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from shlex import quote
+from typing import TypeVar
 
 from pipeline import codes, lifecycle
-from pipeline.adapters.ledger import Connection, deposits, outbox
+from pipeline.adapters.ledger import Connection, LostLease, claims, deposits, now_ms, outbox, retention
 from pipeline.adapters.ledger.deposits import Claimed, Doubles
-from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, Deposit, Partner, shown
-from pipeline.adapters.local_drop import InWork, LocalDrop, Seen, finished
-from pipeline.adapters.local_store import NewObject
-from pipeline.adapters.system_errors import MEND, why
+from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, Deposit, Partner, ToSend, shown
+from pipeline.adapters.system_errors import MEND, Unreachable, why
 from pipeline.codes import Code, Severity
 from pipeline.flows import INTERFACES
 from pipeline.identify import flow_name
 from pipeline.model import PARIS, Finding
 from pipeline.model import finding as made
-from pipeline.ports import Said
+from pipeline.ports import Archived, DropZone, InWork, NewObject, Said, Seen
 from pipeline.returns import names
+from pipeline.running.finished import finished
 from pipeline.running.home import Home
+from pipeline.running.lanes import each
+from pipeline.running.lease import Lease
+from pipeline.running.log import deposit_facts, tell_fault
 from pipeline.running.summary import RunSummary
 from pipeline.terms import Terms
 
+A = TypeVar("A")
+B = TypeVar("B")
+
+LOOKS = 8  # servers that are asked at the same time: one that does not answer holds up no other
 BATCH_FILES = 200
 BATCH_BYTES = 64 << 20
 
@@ -32,60 +42,175 @@ BATCH_BYTES = 64 << 20
 def receive(home: Home, partners: dict[str, Partner], summary: RunSummary, *, wait: bool = True) -> None:
     """Take everything that is finished in the `in/` of every partner; a folder that fails is a fault of its own.
 
-    `wait` gives young files a second look after the interval of the settings; a watcher looks again anyway.
+    `wait` gives young files a second look after the interval of the settings; a watcher looks again anyway. Partners
+    take turns, batch by batch: the one file of a small one does not wait for the fifty thousand of a big one.
     """
     home.stage("receive")
-    drops: dict[LocalDrop, Partner] = {}
-    for partner in partners.values():
-        drop = home.drop(partner.code)
-        try:
-            drop.make()
-            drop.scan()
-        except OSError as error:
-            summary.fault(why(error).at(f"drop/{partner.code}").then(MEND))
-        else:
-            drops[drop] = partner
+    drops = {home.drop(partner.code): partner for partner in partners.values()}
+    looks: dict[DropZone, list[Seen]] = {}
+
+    def look(drop: DropZone) -> list[Seen]:
+        drop.make()
+        return drop.scan()
+
+    for lanes, zones in ((1, [d for d in drops if not d.is_remote]), (LOOKS, [d for d in drops if d.is_remote])):
+        for drop, seen in each(lanes, look, zones):
+            if isinstance(seen, OSError):
+                tell_fault(home.log, summary, _away(drops[drop], seen), f"drop/{drops[drop].code}", seen)
+            else:
+                looks[drop] = seen
     for code in home.folders_without_partner(partners):
         summary.notice(_stranger(code))
-    ready = finished(list(drops), home.settings.drop.stat_interval_s if wait else None, home.scans)
-    for drop, partner in drops.items():
+    ready = finished(looks, home.settings.drop.stat_interval_s if wait else None, home.scans)
+    turns = deque(_Intake(home, drop, drops[drop], ready[drop], summary).take() for drop in looks)
+    while turns:
+        turn = turns.popleft()
+        if next(turn, None) is not None:
+            turns.append(turn)
+
+
+class _Intake:
+    """The drop zone of one partner, being emptied."""
+
+    def __init__(
+        self, home: Home, drop: DropZone, partner: Partner, ready: Sequence[Seen], summary: RunSummary
+    ) -> None:
+        self.home, self.drop, self.partner, self.ready, self.summary = home, drop, partner, ready, summary
+        self.write: Callable[[Callable[[Connection], list[Deposit]]], list[Deposit]] = home.ledger.write
+        self.is_away = False  # the server went in the middle: what is left there waits for the next look
+
+    def take(self) -> Iterator[int]:
+        """Take batch after batch; yields after each one, for the others."""
         try:
-            with drop.alone() as is_alone:
-                if is_alone:
-                    _take(home, drop, partner, ready[drop], summary)
+            if not self.drop.is_remote:
+                with self.drop.alone() as is_alone:
+                    if is_alone:
+                        yield from self._batches()
+            elif self.ready or self.drop.in_work():
+                yield from self._leased()
+        except LostLease as lost:
+            self.summary.notice(lost.said)
         except OSError as error:
-            summary.fault(why(error).at(f"drop/{partner.code}").then(MEND))
+            self._away(error)
 
+    def _leased(self) -> Iterator[int]:
+        """Several machines look at a server: the ledger says who receives, and each registration asks it first."""
+        home, code = self.home, self.partner.code
+        token, limits = home.presence.token, home.settings.work
+        lot = home.ledger.write(
+            lambda db: claims.claim_alone(db, claims.RECEIVE, token, now_ms(db), limits, partner=code)
+        )
+        if lot is not None:
+            with Lease(home, lot) as lease:
+                self.write = lease.write
+                yield from self._batches()
 
-def _take(home: Home, drop: LocalDrop, partner: Partner, ready: list[Seen], summary: RunSummary) -> None:
-    left = drop.in_work()
-    with home.ledger.reading() as db:
-        registered = deposits.known_claims(db, partner.code, [c.claim for c in left])
-        apart = deposits.set_apart(db, partner.code)
-    for claimed in left:
-        if claimed.claim in registered and claimed.claim not in apart:
-            drop.delete(claimed)  # its row was committed; only this was not done yet
-    pending = (c for c in left if c.claim not in registered)
-    for batch in _batches(pending):
-        _register(home, drop, partner, batch, summary)
-    with home.ledger.reading() as db:
-        taken = deposits.claims_like(db, partner.code, [s.key for s in ready])
-    for batch in _batches(_claims(drop, partner, ready, taken, summary)):
-        _register(home, drop, partner, batch, summary)
+    def _batches(self) -> Iterator[int]:
+        drop, code = self.drop, self.partner.code
+        left = drop.in_work()
+        with self.home.ledger.reading() as db:
+            registered = deposits.known_claims(db, code, [c.claim for c in left])
+            apart = deposits.set_apart(db, code)
+        self._delete(c for c in left if c.claim in registered and c.claim not in apart)  # only this was not done yet
+        for batch in _batches(c for c in left if c.claim not in registered):
+            yield self._register(batch)
+        with self.home.ledger.reading() as db:
+            taken = deposits.claims_like(db, code, [s.key for s in self.ready])
+        for batch in _batches(self._claims(taken)):
+            yield self._register(batch)
 
+    def _claims(self, taken: frozenset[str]) -> Iterator[InWork]:
+        """Claim what is finished; a name that cannot be moved (a mount point, another user's folder) stops no other."""
+        for seen, claimed in self._each(lambda one: self.drop.claim(one, taken), self.ready):
+            if isinstance(claimed, OSError):
+                self._fault(seen.name, claimed)
+            elif claimed is not None:
+                yield claimed
 
-def _claims(
-    drop: LocalDrop, partner: Partner, ready: list[Seen], taken: frozenset[str], summary: RunSummary
-) -> Iterator[InWork]:
-    """Claim what is finished; a name that cannot be moved (a mount point, a folder of another user) stops no other."""
-    for seen in ready:
+    def _register(self, batch: list[InWork]) -> int:
+        """Archive a batch, give each file its row, delete it."""
+        home, partner, summary = self.home, self.partner, self.summary
+        received_at = home.clock.now()
+        began = time.monotonic()
+        files: list[Claimed] = []
+        new: list[tuple[str, NewObject]] = []
+        done: list[InWork] = []
         try:
-            claimed = drop.claim(seen, taken)
-        except OSError as error:
-            summary.fault(why(error).at(f"drop/{partner.code}/in/{shown(seen.name)}").then(MEND))
-            continue
-        if claimed is not None:
-            yield claimed
+            for one, copied in self._each(self._archive, batch):
+                if isinstance(copied, OSError):  # this file waits in work/ for the next run; the others go on
+                    self._fault(one.name, copied)
+                    continue
+                archived, kept = copied
+                if kept is not None:
+                    new.append((partner.code, kept))
+                files.append(
+                    Claimed(partner.code, one.claim, one.name, archived.sha256, archived.size_bytes, archived.is_kept,
+                            received_at, archived.trouble)
+                )  # fmt: skip
+                done.append(one)
+            home.store.keep(new)
+        finally:
+            for _, one_new in new:
+                one_new.drop()
+        if not files:
+            return 0
+        settler = Settler(home, partner)
+
+        def register(db: Connection) -> list[Deposit]:
+            retention.count_on(db, [(partner.code, file.sha256) for file in files if file.is_kept])
+            rows = deposits.register(db, partner.code, files, settler.settle)
+            _put_reports_back(home, db, rows, summary)
+            return rows
+
+        try:
+            rows = self.write(register)
+        except retention.Purged as gone:  # dropped again after so many years: stored anew, whatever a purge is at
+            keys = gone.keys
+            home.ledger.write(lambda db: retention.came_back(db, keys))
+            return self._register(batch)
+        apart = {row.claim for row in rows if row.state == QUARANTINED}
+        self._delete(one for one in done if one.claim not in apart)
+        summary.received += len(rows)
+        summary.repeated += sum(row.state == REPEATED for row in rows)
+        for row in rows:
+            home.log("receive", **deposit_facts(row), size_bytes=row.size_bytes, state=row.state,
+                     name_sha256=row.claim.partition("-")[0])  # fmt: skip
+            if row.fault is not None:
+                summary.quarantined += 1
+                home.log("quarantine", **deposit_facts(row), fault="no_plain_file")
+                summary.fault(row.fault.at(f"drop/{partner.code}/in/{row.name}").then(_set_apart(row)))
+        home.log("register", partner=partner.code, files=len(rows), size_bytes=sum(row.size_bytes for row in rows),
+                 repeated=sum(row.state == REPEATED for row in rows), quarantined=len(apart),
+                 seconds=round(time.monotonic() - began, 3))  # fmt: skip
+        return len(rows)
+
+    def _archive(self, one: InWork) -> tuple[Archived, NewObject | None]:
+        return self.drop.archive(one, self.home.store, self.partner.code, self.home.settings.flow.bytes_max)
+
+    def _delete(self, done: Iterable[InWork]) -> None:
+        """What is not deleted now is deleted at the next look: its row is there."""
+        for one, failed in self._each(self.drop.delete, done):
+            if isinstance(failed, OSError):
+                self._fault(one.name, failed)
+
+    def _each(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B | OSError]]:
+        """Several at once, while the server is there: when it goes, that is told once, and nothing more is asked."""
+        for item, result in each(self.drop.lanes, work, (item for item in items if not self.is_away)):
+            if not isinstance(result, Unreachable):
+                yield item, result
+            elif not self.is_away:
+                self.is_away = True
+                self._away(result)
+
+    def _away(self, error: OSError) -> None:
+        code = self.partner.code
+        tell_fault(self.home.log, self.summary, _away(self.partner, error), f"drop/{code}", error)
+
+    def _fault(self, name: bytes, error: OSError) -> None:
+        """A file that cannot be taken now: people read its name, the log has its digest."""
+        place, digest = f"drop/{self.partner.code}/in", hashlib.sha256(name).hexdigest()[:16]
+        said = why(error).at(f"{place}/{shown(name)}").then(MEND)
+        tell_fault(self.home.log, self.summary, said, place, error, name_sha256=digest)
 
 
 def _batches(claimed: Iterable[InWork]) -> Iterator[list[InWork]]:
@@ -101,60 +226,28 @@ def _batches(claimed: Iterable[InWork]) -> Iterator[list[InWork]]:
         yield batch
 
 
-def _register(home: Home, drop: LocalDrop, partner: Partner, batch: list[InWork], summary: RunSummary) -> None:
-    """Archive a batch, give each file its row, delete it."""
-    received_at = home.clock.now()
-    files: list[Claimed] = []
-    new: list[tuple[str, NewObject]] = []
-    done: list[InWork] = []
-    try:
-        for one in batch:
-            try:
-                archived, kept = drop.archive(one, home.store, partner.code, home.settings.flow.bytes_max)
-            except OSError as error:  # this file waits in work/ for the next run; the others go on
-                summary.fault(why(error).at(f"drop/{partner.code}/in/{shown(one.name)}").then(MEND))
-                continue
-            if kept is not None:
-                new.append((partner.code, kept))
-            files.append(
-                Claimed(partner.code, one.claim, one.name, archived.sha256, archived.size_bytes, archived.is_kept,
-                        received_at, archived.trouble)
-            )  # fmt: skip
-            done.append(one)
-        home.store.keep(new)
-    finally:
-        for _, one_new in new:
-            one_new.drop()
-    settler = _Settler(home, partner)
+def _put_reports_back(home: Home, db: Connection, rows: list[Deposit], summary: RunSummary) -> None:
+    """A flow dropped again unchanged: its first report goes out again if the partner has it no more.
 
-    def register(db: Connection) -> list[Deposit]:
-        rows = deposits.register(db, partner.code, files, settler.settle)
-        _put_reports_back(home, db, rows)
-        return rows
-
-    rows = home.ledger.write(register)
-    apart = {row.claim for row in rows if row.state == QUARANTINED}
-    for one in done:
-        if one.claim not in apart:
-            drop.delete(one)
-    summary.received += len(rows)
-    summary.repeated += sum(row.state == REPEATED for row in rows)
-    for row in rows:
-        home.log("receive", partner=partner.code, deposit=row.id, sha256=row.sha256, size_bytes=row.size_bytes)
-        if row.fault is not None:
-            summary.quarantined += 1
-            summary.fault(row.fault.at(f"drop/{partner.code}/in/{row.name}").then(_set_apart(row)))
-
-
-def _put_reports_back(home: Home, db: Connection, rows: list[Deposit]) -> None:
-    """A flow dropped again unchanged: its first report goes out again if the partner has it no more."""
+    A server that cannot tell has it no more: the same bytes under the same name are not sent twice.
+    """
     firsts = sorted({row.first_id for row in rows if row.state == REPEATED and row.first_id is not None})
-    reports = outbox.reports_of(db, firsts)
-    absent = [(r.place, r.name) for r in reports.values() if not (home.place(r.place).folder / r.name).exists()]
-    deposits.send_report_again(db, absent)
+    absent = [r for r in outbox.reports_of(db, firsts).values() if not _holds(home, r)]
+    purged = retention.among(db, [(r.owner, r.sha256) for r in absent])
+    deposits.send_report_again(db, [(r.place, r.name) for r in absent if (r.owner, r.sha256) not in purged])
+    for report in absent:
+        if (report.owner, report.sha256) in purged:
+            summary.notice(_no_longer_kept(report))
 
 
-class _Settler:
+def _holds(home: Home, report: ToSend) -> bool:
+    try:
+        return home.place(report.place).holds(report.name)
+    except OSError:
+        return False
+
+
+class Settler:
     """What only the ledger and the partner's sheet can tell of a new deposit: FLW-005 to 007, 012, 013."""
 
     def __init__(self, home: Home, partner: Partner) -> None:
@@ -216,12 +309,25 @@ def _when(deposit: Deposit) -> str:
     return deposit.received_at.astimezone(PARIS).isoformat(sep=" ", timespec="seconds")
 
 
+def _away(partner: Partner, error: OSError) -> Said:
+    return why(error).at(f"drop/{partner.code}").then(MEND)
+
+
 def _stranger(code: str) -> Said:
     return Said(
         f"drop/{code} n'appartient à aucun partenaire et n'est pas lu ; "
         f"chorus-edi partners add {quote(code)} --name NOM l'ouvre",
         f"drop/{code} belongs to no partner and was not read; "
         f"`chorus-edi partners add {quote(code)} --name NAME` opens it",
+    )
+
+
+def _no_longer_kept(report: ToSend) -> Said:
+    return Said(
+        f"{report.place}/out/{report.name} : ce compte rendu a dépassé sa durée de conservation et n'est pas renvoyé ; "
+        "chorus-edi status dit encore ce que le flux est devenu",
+        f"{report.place}/out/{report.name}: this report is past its retention and is not sent again; "
+        "`chorus-edi status` still tells what became of the flow",
     )
 
 

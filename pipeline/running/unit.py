@@ -1,9 +1,11 @@
 """A commit unit: whole flows of one partner, read already. Decide, reserve numbers, conclude, store, commit, send."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline import judge
@@ -27,6 +29,7 @@ from pipeline.running import deliver, known
 from pipeline.running.answer import Writer
 from pipeline.running.home import Home
 from pipeline.running.lease import Lease
+from pipeline.running.log import Fact, deposit_facts, fault_facts, lot_facts
 from pipeline.running.summary import RunSummary, Told
 
 Lost = Mapping[tuple[NumberKey, int, int], NumberOwner]
@@ -54,7 +57,8 @@ class Worker:
             self.summary.quarantined += 1
         else:
             self.summary.waiting += 1
-        self.home.log("wait", partner=deposit.partner, deposit=deposit.id, fault=type(error).__name__)
+        facts = deposit_facts(deposit) | lot_facts(self.lease.lot) | fault_facts(error)
+        self.home.log("quarantine" if is_killer else "wait", **facts)
         self.summary.fault(fault.said.at(f"{deposit.partner}/{deposit.name}"))
 
 
@@ -65,6 +69,7 @@ class Unit:
     worker: Worker
     flows: list[tuple[Deposit, Read]]
     spools: Mapping[int, Path]
+    wait_s: float = 0.0  # for how long it was waited for the reading of these flows
     stands: Mapping[int, list[InvoiceStands]] = field(default_factory=dict)
     members_refused: Mapping[int, int] = field(default_factory=dict)
     table: tuple[str, str] = ("", "")  # the commitments as this unit was judged with them
@@ -75,6 +80,7 @@ class Unit:
     def settle(self) -> None:
         """All the way, in two transactions and the sending; whatever is killed on the way starts again from here."""
         worker, home = self.worker, self.worker.home
+        times = [time.monotonic()]
         home.stage("judge")
         with home.ledger.reading() as db:
             rows = known.fetch(home, db, worker.partner, self.flows)
@@ -82,15 +88,27 @@ class Unit:
             self.stands = held.invoices_of(db, [d.id for d, _ in self.flows if d.state != RECEIVED])
             self.members_refused = held.members_refused(db, list(self.stands))
         decided = self._decide(rows)
+        times.append(time.monotonic())
         home.stage("commit")
         lost = self._reserve(decided)
         self._commit(decided, lost)
+        times.append(time.monotonic())
         deliver.send(home, worker.lease, worker.summary)
+        times.append(time.monotonic())
         for one in self.told:
             _count(worker.summary, one)
-            outcomes = Counter(i.outcome.value for i in one.verdict.invoices)
-            home.log("judge", partner=one.partner, deposit=one.deposit_id, state=one.verdict.state.value, **outcomes)
+            self._log(one)
             worker.on_verdict(one)
+        home.log("unit", **lot_facts(worker.lease.lot), flows=len(self.flows), **_size(self.flows),
+                 **_seconds(self.wait_s, times))  # fmt: skip
+
+    def _log(self, told: Told) -> None:
+        outcomes = Counter(i.outcome for i in told.verdict.invoices)
+        self.worker.home.log(
+            "judge", **lot_facts(self.worker.lease.lot), deposit=told.deposit_id,
+            sha256=told.verdict.read.received.sha256, state=told.verdict.state.value, is_later=int(told.is_later),
+            **{outcome.value: outcomes[outcome] for outcome in InvoiceOutcome},
+        )  # fmt: skip
 
     # --- decide ---
 
@@ -102,12 +120,8 @@ class Unit:
             facts = rows.of(deposit, read)
             try:
                 if facts.snapshot is None and not judge.is_refused(read, terms):
-                    raise Fault(_no_directory(deposit.received.day))
-                reasons = {
-                    rank: decision.reason
-                    for rank, decision in self.worker.operators.get(deposit.id, {}).items()
-                    if decision.choice == held.INTEGRATE
-                }
+                    raise Fault(no_directory(deposit.received.day))
+                reasons = integrated_by_operator(self.worker.operators.get(deposit.id, {}))
                 one = judge.decide(read, replace(facts, operator_reason=reasons), terms)
             except Exception as error:
                 self.worker.wait(deposit, error)
@@ -204,6 +218,11 @@ class Unit:
         return any(s.rank == rank and s.outcome is InvoiceOutcome.PENDING for s in stands)
 
 
+def integrated_by_operator(decisions: Mapping[int, Decision]) -> dict[int, str]:
+    """rank -> the reason with which an operator let an invoice enter."""
+    return {rank: decision.reason for rank, decision in decisions.items() if decision.choice == held.INTEGRATE}
+
+
 def refused_by_operator(invoice: JudgedInvoice, decision: Decision | None) -> JudgedInvoice:
     """An operator's refusal: what held the invoice becomes the reason that refuses it."""
     if decision is None or decision.choice != held.REFUSE or invoice.outcome is InvoiceOutcome.REFUSED:
@@ -212,11 +231,28 @@ def refused_by_operator(invoice: JudgedInvoice, decision: Decision | None) -> Ju
     return replace(invoice, findings=found, outcome=InvoiceOutcome.REFUSED)
 
 
-def _no_directory(day: date) -> Said:
+def no_directory(day: date) -> Said:
     return Said(
         f"aucun annuaire du {day} ou d'avant ; chorus-edi directory import CHEMIN --day {day} en charge un",
         f"no directory snapshot at or before {day}; `chorus-edi directory import PATH --day {day}` brings one",
     ).at("RTG-006")
+
+
+def _size(flows: list[tuple[Deposit, Read]]) -> dict[str, Fact]:
+    return {
+        "documents": sum(documents_of(read) for _, read in flows),
+        "expanded_bytes": sum(read.expanded_bytes for _, read in flows),
+    }
+
+
+def _seconds(wait_s: float, times: list[float]) -> dict[str, Fact]:
+    steps = [wait_s, *(after - before for before, after in pairwise(times))]
+    return {f"{name}_s": round(s, 3) for name, s in zip(("wait", "decide", "commit", "send"), steps, strict=True)}
+
+
+def documents_of(read: Read) -> int:
+    """How much work a flow is: its invoices, or the files in it that hold none."""
+    return max(len(read.invoices), len(read.members))
 
 
 def _count(summary: RunSummary, told: Told) -> None:

@@ -1,12 +1,13 @@
 """`verify`: every invariant, one line each, over the whole ledger and store."""
 
 from pipeline import reconcile
-from pipeline.adapters.clock import machine_ms
-from pipeline.adapters.ledger import Connection, deposits
+from pipeline.adapters.ledger import Connection, deposits, now_ms
 from pipeline.adapters.ledger import invariants as ledger
-from pipeline.adapters.local_drop import InWork
+from pipeline.ports import InWork
 from pipeline.reconcile import Line
+from pipeline.running.ages import ages_now
 from pipeline.running.home import Home
+from pipeline.running.lanes import each
 
 
 def verify(home: Home) -> tuple[Line, ...]:
@@ -14,10 +15,11 @@ def verify(home: Home) -> tuple[Line, ...]:
     partners = home.partners()
     strangers = home.folders_without_partner(partners)
     is_busy = home.presence.others_at_work()
-    taken = {} if is_busy else {code: home.drop(code).in_work() for code in partners if home.drop(code).work.is_dir()}
+    folders = {code: home.folder(code) for code in partners}
+    taken = {} if is_busy else {code: folder.in_work() for code, folder in folders.items() if folder.work.is_dir()}
     with home.ledger.reading() as db:
         read, booked = list(ledger.read(db)), list(ledger.booked(db))
-        expired, open_lots = ledger.expired_leases(db, machine_ms())
+        expired, open_lots = ledger.expired_leases(db, now_ms(db))
         return (
             reconcile.deposits(ledger.states(db), ledger.unanswered(db), ledger.answered_too_early(db)),
             reconcile.invoices(read, booked),
@@ -36,7 +38,15 @@ def verify(home: Home) -> tuple[Line, ...]:
             reconcile.folders(strangers, len(partners)),
             _claimed(db, taken, is_busy=is_busy),
             reconcile.leases(expired, open_lots),
+            _ages(home, db),
         )
+
+
+def _ages(home: Home, db: Connection) -> Line:
+    found = ages_now(home, db)
+    past = [one.said for one in found if one.is_broken]
+    near = [one.said for one in found if one.step is not None and not one.is_broken]
+    return reconcile.ages(past, near, len(found))
 
 
 def _claimed(db: Connection, taken: dict[str, list[InWork]], *, is_busy: bool) -> Line:
@@ -50,9 +60,14 @@ def _claimed(db: Connection, taken: dict[str, list[InWork]], *, is_busy: bool) -
 def _archive(home: Home, db: Connection) -> Line:
     missing, altered = [], []
     count = 0
-    for owner, sha256 in ledger.objects(db):
+
+    def digest(one: tuple[str, str]) -> str | None:
+        return home.store.digest(*one)
+
+    for (owner, sha256), found in each(home.store.lanes, digest, ledger.objects(db)):
         count += 1
-        found = home.store.digest(owner, sha256)
+        if isinstance(found, OSError):  # the store is away: nobody can say that anything is missing
+            raise found
         if found is None:
             missing.append(f"{owner}/{sha256}")
         elif found != sha256:
@@ -61,5 +76,15 @@ def _archive(home: Home, db: Connection) -> Line:
 
 
 def _outbox(home: Home, db: Connection) -> Line:
-    rows = list(ledger.to_send(db))
-    return reconcile.outbox([name for name, owner, sha256 in rows if not home.store.exists(owner, sha256)], len(rows))
+    missing, count = [], 0
+
+    def is_there(row: tuple[str, str, str]) -> bool:
+        return home.store.exists(*row[1:])
+
+    for (name, *_), found in each(home.store.lanes, is_there, ledger.to_send(db)):
+        count += 1
+        if isinstance(found, OSError):
+            raise found
+        if not found:
+            missing.append(name)
+    return reconcile.outbox(missing, count)

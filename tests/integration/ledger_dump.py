@@ -7,7 +7,7 @@ from sqlalchemy import Column, select
 from pipeline.adapters.ledger import Ledger
 from pipeline.adapters.ledger.tables import metadata
 
-MACHINERY = {"lots", "audit"}
+MACHINERY = {"lots", "audit", "alerts"}
 COLUMNS = {"attempt", "lot_id", "fault", "faulted_by", "audited"}
 
 
@@ -15,18 +15,29 @@ def is_deposit(column: Column[Any]) -> bool:
     return column.name in {"deposit_id", "first_id"} or (column.table.name, column.name) == ("deposits", "id")
 
 
+def is_snapshot(column: Column[Any]) -> bool:
+    return column.name == "snapshot_id" or (column.table.name, column.name) == ("snapshots", "id")
+
+
 def canonical(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
-    """Table -> rows sorted, deposits by their natural key instead of their number."""
+    """Table -> rows sorted, deposits and snapshots by their natural key instead of their number."""
     told: dict[str, list[tuple[object, ...]]] = {}
     with ledger.reading() as db:
-        deposits = metadata.tables["deposits"]
+        deposits, snapshots = metadata.tables["deposits"], metadata.tables["snapshots"]
         names = {r.id: f"{r.partner}/{r.claim}" for r in db.execute(select(deposits))}
+        imports = {r.id: f"{r.kind}/{r.name}" for r in db.execute(select(snapshots))}
+
+        def plain(column: Column[Any], value: Any) -> object:
+            if is_deposit(column):
+                return names.get(value, value)
+            return imports.get(value, value) if is_snapshot(column) else value
+
         for name, table in metadata.tables.items():
             if name in MACHINERY:
                 continue
             kept = [c for c in table.columns if c.name not in COLUMNS]
             rows = [
-                tuple((c.name, names.get(v, v) if is_deposit(c) else v) for c, v in zip(kept, row, strict=True))
+                tuple((c.name, plain(c, v)) for c, v in zip(kept, row, strict=True))
                 for row in db.execute(select(*kept))
             ]
             told[name] = sorted(rows, key=repr)

@@ -12,6 +12,7 @@ from ledger_dump import canonical
 
 from pipeline import runner
 
+pytestmark = pytest.mark.campaign
 FLOWS, KILLS, SEED = 500, 50, 20261120
 DRIVER = Path(__file__).with_name("kill_driver.py")
 

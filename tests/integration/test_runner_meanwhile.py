@@ -148,7 +148,7 @@ def test_a_file_whose_stored_bytes_are_lost_keeps_no_other_file_back(home: Home)
         if name == "report":
             with home.ledger.reading() as db:
                 (sha256,) = db.execute(text("SELECT sha256 FROM outbox WHERE kind = 'CSO'")).one()
-            home.object_path(homes.PARTNER, sha256).rename(home.path / "kept")
+            home.store.fetch(homes.PARTNER, sha256).rename(home.path / "kept")
             home.stage = lambda _name: None
 
     home.stage = lose
@@ -159,7 +159,7 @@ def test_a_file_whose_stored_bytes_are_lost_keeps_no_other_file_back(home: Home)
     assert summary.sent == {"FEN0036A": 1, "FEN1201A": 1}
     with home.ledger.reading() as db:
         (sha256,) = db.execute(text("SELECT sha256 FROM outbox WHERE kind = 'CSO'")).one()
-    (home.path / "kept").rename(home.object_path(homes.PARTNER, sha256))
+    (home.path / "kept").rename(home.path / "store" / homes.PARTNER / sha256)
     assert runner.run(home).sent == {"CSO": 1}
     assert is_sound(home)
 

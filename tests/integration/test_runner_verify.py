@@ -69,6 +69,10 @@ def claim_without_a_row(home: Home) -> None:
     (folder / homes.flow_name(8)).write_bytes(b"abc")
 
 
+def let_a_password_grow_old(home: Home) -> None:
+    home.settings = load(home.path, ours="CPP001", ages={"passwords": {"pes": "2024-01-01"}})
+
+
 REPORT = "INSERT INTO outbox (place, name, kind, owner, deposit_id, sha256, state) SELECT place, {name}, kind, owner, {of}, sha256, state FROM outbox WHERE kind = 'CSO' AND deposit_id = 1"
 STEP = "INSERT INTO transitions (deposit_id, rank, sequence, status, at, audited) SELECT deposit_id, rank, {seq}, '{status}', at, 1 FROM transitions WHERE deposit_id = 1 AND sequence = 1"
 
@@ -120,6 +124,7 @@ PLANTED = (
     ("folders", make_a_stranger, "drop/ZZZ999"),
     ("claimed", claim_without_a_row, "has no row in the ledger"),
     ("leases", sql("UPDATE lots SET state = 'claimed', lease_until = 1"), "lot 1 has an expired lease"),
+    ("ages", let_a_password_grow_old, "the technical password pes: its last day, 2025-02-28, is over"),
 )
 
 

@@ -5,6 +5,6 @@
 
 from sqlalchemy import Connection
 
-from pipeline.adapters.ledger.engine import Ledger, LostLease
+from pipeline.adapters.ledger.engine import Ledger, LostLease, now_ms
 
-__all__ = ["Connection", "Ledger", "LostLease"]
+__all__ = ["Connection", "Ledger", "LostLease", "now_ms"]

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
+from pipeline.adapters.ledger import bulk, locks
 from pipeline.adapters.ledger import tables as t
+from pipeline.adapters.ledger.bulk import if_absent as if_absent
 from pipeline.adapters.ledger.rows import (
     Deposit,
     Lot,
@@ -97,8 +98,9 @@ def reserve(
 ) -> dict[tuple[NumberKey, int, int], NumberOwner]:
     """Reserve numbers, the first of the unit first; tells for each (key, deposit, rank) that has it not, who has.
 
-    Keys are inserted sorted, so that two workers never wait for each other in a ring. A claim of the same partner in
-    another scope (its rights were not yet, or are no longer, proved) is met as well.
+    Keys are inserted sorted, so that two workers never wait for each other in a ring; a key that another one has just
+    inserted is waited for, and the query after it sees who won. A claim of the same partner in another scope (its
+    rights were not yet, or are no longer, proved) is met as well.
     """
     first: dict[NumberKey, tuple[Deposit, int]] = {}
     for key, deposit, rank in wanted:
@@ -110,7 +112,14 @@ def reserve(
     ]  # fmt: skip
     if rows:
         db.execute(if_absent(db, t.number_claims), rows)
-    claims = _claims_of(db, first)
+    return others_have(db, wanted)
+
+
+def others_have(
+    db: Connection, wanted: Sequence[tuple[NumberKey, Deposit, int]]
+) -> dict[tuple[NumberKey, int, int], NumberOwner]:
+    """For each (key, deposit, rank) whose number another invoice holds: which one. Nothing is reserved."""
+    claims = _claims_of(db, {key for key, _, _ in wanted})
     lost: dict[tuple[NumberKey, int, int], NumberOwner] = {}
     for key, deposit, rank in wanted:
         for claim in claims.get((key.supplier_type, key.supplier, key.number, key.year), ()):
@@ -121,13 +130,6 @@ def reserve(
                 )
                 break
     return lost
-
-
-def if_absent(db: Connection, table: Table) -> Insert:
-    """INSERT that leaves a row alone that is there."""
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    absent: Insert = dialect.insert(table).on_conflict_do_nothing()
-    return absent
 
 
 def _claims_of(db: Connection, keys: Iterable[NumberKey]) -> dict[tuple[str, str, str, int], list[Any]]:
@@ -155,6 +157,7 @@ def _key_order(key: NumberKey) -> tuple[str, str, int, str, str]:
 
 def commit(db: Connection, lot: Lot, answered: Sequence[Answered], at: datetime) -> bool:
     """Write all of a unit of first answers; False when it is written already (a COMMIT whose answer was lost)."""
+    locks.share(db, locks.HELD)
     ids = _still_due(db, lot, [a.deposit.id for a in answered])
     rows = _Rows()
     for one in answered:
@@ -171,6 +174,7 @@ def commit(db: Connection, lot: Lot, answered: Sequence[Answered], at: datetime)
 
 def commit_later(db: Connection, lot: Lot, decided: Sequence[DecidedLater], at: datetime) -> bool:
     """Write what was decided on pending invoices; their first answer stays as it was told."""
+    locks.share(db, locks.HELD)
     ids = _still_due(db, lot, [d.deposit.id for d in decided])
     if not ids:
         return False
@@ -281,25 +285,23 @@ def _to_send(x: ToSend) -> dict[str, Any]:
 
 
 def _insert(db: Connection, rows: _Rows, lot: Lot, at: datetime) -> None:
-    outbox = [row | {"lot_id": lot.id} for row in rows.outbox]
-    unit = _audit(db, lot.partner, rows.transitions, at)
-    transitions = [row | {"audited": unit} for row in rows.transitions]
-    for table, new in (
-        (t.verdicts, rows.verdicts), (t.invoices, rows.invoices), (t.findings, rows.findings),
-        (t.transitions, transitions), (t.outbox, outbox),
-    ):  # fmt: skip
-        if new:
-            db.execute(insert(table), new)
+    bulk.add(db, t.verdicts, rows.verdicts)
+    bulk.add(db, t.invoices, rows.invoices)
+    bulk.add(db, t.findings, rows.findings)
+    unit = _audit(db, lot.partner, rows.transitions, at)  # late: other units of this partner wait from here on
+    bulk.add(db, t.transitions, [row | {"audited": unit} for row in rows.transitions])
+    bulk.add(db, t.outbox, [row | {"lot_id": lot.id} for row in rows.outbox])
 
 
 def _settle_deposits(db: Connection, states: Iterable[tuple[int, FlowState]]) -> None:
     """The deposits leave the lot's list of things to do."""
-    statement = (
-        update(t.deposits)
-        .where(t.deposits.c.id == bindparam("b_id"))
-        .values(state=bindparam("b_state"), again=0, fault="", faulted_by="", lot_id=None)
-    )
-    db.execute(statement, [{"b_id": i, "b_state": state.value} for i, state in states])
+    by_state: dict[FlowState, list[int]] = {}
+    for deposit_id, state in states:
+        by_state.setdefault(state, []).append(deposit_id)
+    settled = {"again": 0, "fault": "", "faulted_by": "", "lot_id": None}
+    for state, ids in by_state.items():
+        for part in chunks(ids):
+            db.execute(update(t.deposits).where(t.deposits.c.id.in_(part)).values(state=state.value, **settled))
 
 
 def _holds_nothing(verdict: Verdict) -> bool:
@@ -328,6 +330,7 @@ def _audit(db: Connection, partner: str, transitions: Sequence[Mapping[str, Any]
     """Chain one row per unit: an edit or a gap in the transitions of a partner shows in every later hash."""
     if not transitions:
         return 0
+    locks.lock(db, "audit", partner)
     a = t.audit
     last = db.execute(
         select(a.c.sequence, a.c.hash).where(a.c.partner == partner).order_by(a.c.sequence.desc()).limit(1)

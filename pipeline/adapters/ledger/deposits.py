@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, text, update
 
+from pipeline.adapters.ledger import bulk
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import (
     QUARANTINED,
@@ -69,7 +70,7 @@ def claims_like(db: Connection, partner: str, keys: Iterable[str]) -> frozenset[
     c = t.deposits.c.claim
     known: set[str] = set()
     for part in chunks(keys):
-        near = (c.between(key + "-", key + "-~") for key in part)
+        near = (and_(c >= key + "-", c <= key + "-~") for key in part)
         where = (t.deposits.c.partner == partner) & or_(c.in_(part), *near)
         known.update(db.execute(select(c).where(where)).scalars())
     return frozenset(known)
@@ -88,10 +89,10 @@ def register(db: Connection, partner: str, claimed: Sequence[Claimed], settle: S
     if not fresh:
         return []
     holders = _Holders(db, partner, fresh)
-    new_id = _next_id(db)
+    numbers = _new_ids(db, len(fresh))
     deposits, flows = [], []
     registered: list[Deposit] = []
-    for number, file in enumerate(fresh, start=new_id):
+    for number, file in zip(numbers, fresh, strict=True):
         doubles = holders.doubles(file)
         settled = settle(file, doubles) if not file.trouble else ()
         is_refused = any(f.severity is Severity.FATAL for f in settled)
@@ -113,9 +114,8 @@ def register(db: Connection, partner: str, claimed: Sequence[Claimed], settle: S
             holders.hold(row, holds_bytes=holds_bytes)
         elif state == RECEIVED:
             holders.hold(row, holds_bytes=False, holds_name=False)
-    db.execute(insert(t.deposits), deposits)
-    if flows:
-        db.execute(insert(t.flows), flows)
+    bulk.add(db, t.deposits, deposits)
+    bulk.add(db, t.flows, flows)
     return registered
 
 
@@ -139,11 +139,11 @@ class _Holders:
             told = mine & d.c.name_bytes.in_(part) & (d.c.state != REPEATED) & (d.c.sha256 != "")
             for row in db.execute(select(d).where(told).order_by(d.c.id.desc())):
                 self.same[bytes(row.name_bytes), row.sha256] = deposit(row)
-            held = (f.c.partner == partner) & f.c.name_bytes.in_(part) & (f.c.holds_name == 1)
+            held = (f.c.partner == partner) & f.c.name_bytes.in_(part) & t.HOLDS_NAME
             for row in db.execute(select(d).join(f, f.c.deposit_id == d.c.id).where(held)):
                 self.names[bytes(row.name_bytes)] = deposit(row)
         for shas in chunks({c.sha256 for c in files if c.sha256}):
-            held = (f.c.partner == partner) & f.c.sha256.in_(shas) & (f.c.holds_bytes == 1)
+            held = (f.c.partner == partner) & f.c.sha256.in_(shas) & t.HOLDS_BYTES
             for row in db.execute(select(d).join(f, f.c.deposit_id == d.c.id).where(held)):
                 self.content[row.sha256] = deposit(row)
 
@@ -161,9 +161,14 @@ class _Holders:
             self.content[row.sha256] = row
 
 
-def _next_id(db: Connection) -> int:
-    """The next id. PostgreSQL asks its sequence in the next issue; SQLite holds the write lock here."""
-    return (db.execute(select(t.deposits.c.id).order_by(t.deposits.c.id.desc()).limit(1)).scalar() or 0) + 1
+def _new_ids(db: Connection, count: int) -> Sequence[int]:
+    """Ids in the order of the files: of a sequence where several register at once, else (we hold the write lock) the
+    next ones."""
+    if db.dialect.name == "sqlite":
+        last = db.execute(select(t.deposits.c.id).order_by(t.deposits.c.id.desc()).limit(1)).scalar() or 0
+        return range(last + 1, last + 1 + count)
+    drawn = text("SELECT nextval(pg_get_serial_sequence('deposits', 'id')) FROM generate_series(1, :count)")
+    return sorted(db.execute(drawn, {"count": count}).scalars())
 
 
 def _columns(row: Deposit) -> dict[str, object]:

@@ -4,14 +4,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
+from pipeline.adapters.ledger import locks
 from pipeline.adapters.ledger import tables as t
+from pipeline.adapters.ledger.bulk import if_absent
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, chunks, moment
 from pipeline.model import InvoiceOutcome
 from pipeline.ports import Fault, Said
 
 INTEGRATE, REFUSE = "integrate", "refuse"
+
+_DECIDED = Said(
+    "la décision est déjà prise ; chorus-edi run l'applique",
+    "this was decided already; `chorus-edi run` carries it out",
+)
+_SETTLED = Said(
+    "un autre processus vient d'y répondre, il n'y a plus à décider ; chorus-edi status dit où il en est",
+    "another process has just answered it, there is nothing to decide; `chorus-edi status` says where it is",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,12 @@ def decisions_on(db: Connection, ids: Iterable[int]) -> dict[int, dict[int, Deci
 
 def decide(db: Connection, deposit_id: int, ranks: Iterable[int], decision: Decision, at: datetime) -> None:
     """Record a decision on pending invoices; the deposit is due again."""
+    locks.lock(db, locks.HELD)  # a unit that settles one of them now is waited for
     for rank in ranks:
+        i = t.invoices
+        outcome = db.execute(select(i.c.outcome).where(i.c.deposit_id == deposit_id, i.c.rank == rank)).scalar()
+        if outcome != InvoiceOutcome.PENDING.value:
+            raise Fault(_SETTLED)
         _record(db, deposit_id, rank, decision, at)
     db.execute(update(t.deposits).where(t.deposits.c.id == deposit_id).values(again=1))
 
@@ -89,24 +105,21 @@ def due_again(
 
 
 def release(db: Connection, deposit_id: int, decision: Decision, at: datetime) -> None:
-    """Give a quarantined deposit back to the line: it will be refused by FIL-007 without being read."""
-    _record(db, deposit_id, 0, decision, at)
+    """Give a quarantined deposit back to the line: it will be refused by FIL-007 without being read.
+
+    One that is in the line already is left alone.
+    """
     d = t.deposits
-    db.execute(update(d).where(d.c.id == deposit_id, d.c.state == QUARANTINED).values(state=RECEIVED, lot_id=None))
+    where = (d.c.id == deposit_id) & (d.c.state == QUARANTINED)
+    if db.execute(update(d).where(where).values(state=RECEIVED, lot_id=None)).rowcount:
+        _record(db, deposit_id, 0, decision, at)
 
 
 def _record(db: Connection, deposit_id: int, rank: int, decision: Decision, at: datetime) -> None:
-    there = select(t.decisions.c.choice).where(t.decisions.c.deposit_id == deposit_id, t.decisions.c.rank == rank)
-    if db.execute(there).first() is not None:
-        raise Fault(
-            Said(
-                "la décision est déjà prise ; chorus-edi run l'applique",
-                "this was decided already; `chorus-edi run` carries it out",
-            )
-        )
     row = {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": decision.operator,
            "reason": decision.reason, "at": moment(at)}  # fmt: skip
-    db.execute(insert(t.decisions).values(**row))
+    if db.execute(if_absent(db, t.decisions).values(**row).returning(t.decisions.c.rank)).first() is None:
+        raise Fault(_DECIDED)
 
 
 def overdue_in_quarantine(db: Connection, before: datetime) -> list[int]:

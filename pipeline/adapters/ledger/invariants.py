@@ -1,12 +1,17 @@
-"""The rows that `verify` compares: one query per question, counted by the database where it can."""
+"""The rows that `verify` compares: one query per question, counted by the database where it can.
+
+With a `day` (ISO, in Paris) only what was received on that business day.
+"""
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
 
-from sqlalchemy import Connection, Integer, and_, cast, func, select
+from sqlalchemy import Connection, Integer, and_, cast, func, select, true
 from sqlalchemy.sql import ColumnElement, Select
 
 from pipeline.adapters.ledger import tables as t
+from pipeline.adapters.ledger.bulk import streamed
 from pipeline.adapters.ledger.commits import HOLDS_NUMBER, chained, digest_of
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED
 from pipeline.model import InvoiceOutcome
@@ -17,29 +22,31 @@ _INTEGRATED = InvoiceOutcome.INTEGRATED.value
 _HALF = 1_000_000_000  # a sum is made of two: the integer sum of SQLite overflows on two of the largest totals
 
 
-def states(db: Connection) -> dict[str, int]:
-    return {row[0]: row[1] for row in db.execute(select(_D.c.state, func.count()).group_by(_D.c.state))}
+def states(db: Connection, day: str = "") -> dict[str, int]:
+    query = select(_D.c.state, func.count()).where(_on(day)).group_by(_D.c.state)
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
-def unanswered(db: Connection) -> list[str]:
+def unanswered(db: Connection, day: str = "") -> list[str]:
     """Answered by their state, without a verdict."""
-    query = select(_D).outerjoin(_V, _V.c.deposit_id == _D.c.id)
+    query = select(_D).outerjoin(_V, _V.c.deposit_id == _D.c.id).where(_on(day))
     return _names(db, query.where(_D.c.state.in_(ANSWERED), _V.c.deposit_id.is_(None)))
 
 
-def answered_too_early(db: Connection) -> list[str]:
+def answered_too_early(db: Connection, day: str = "") -> list[str]:
     """With a verdict, and not answered by their state."""
-    return _names(db, select(_D).join(_V, _V.c.deposit_id == _D.c.id).where(_D.c.state.not_in(ANSWERED)))
+    query = select(_D).join(_V, _V.c.deposit_id == _D.c.id).where(_on(day))
+    return _names(db, query.where(_D.c.state.not_in(ANSWERED)))
 
 
-def read(db: Connection) -> Iterator[Read]:
-    query = select(_D.c.partner, _D.c.name, _V.c.declared).join(_V, _V.c.deposit_id == _D.c.id).order_by(_D.c.id)
-    for row in db.execute(query):
+def read(db: Connection, day: str = "") -> Iterator[Read]:
+    query = select(_D.c.partner, _D.c.name, _V.c.declared).join(_V, _V.c.deposit_id == _D.c.id).where(_on(day))
+    for row in streamed(db, query.order_by(_D.c.id)):
         for currency, (count, without, total) in json.loads(row.declared).items():
             yield Read(f"{row.partner}/{row.name}", currency, count, without, total)
 
 
-def booked(db: Connection) -> Iterator[Booked]:
+def booked(db: Connection, day: str = "") -> Iterator[Booked]:
     query = (
         select(
             _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome, func.count(),
@@ -47,29 +54,30 @@ def booked(db: Connection) -> Iterator[Booked]:
             func.sum(func.coalesce(_I.c.total_millionths % _HALF, 0)), func.count(_I.c.total_millionths),
         )
         .join(_D, _D.c.id == _I.c.deposit_id)
+        .where(_on(day))
         .group_by(_I.c.deposit_id, _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome)
         .order_by(_I.c.deposit_id, _I.c.currency, _I.c.outcome)
     )  # fmt: skip
-    for partner, name, currency, outcome, count, high, low, summed in db.execute(query):
+    for partner, name, currency, outcome, count, high, low, summed in streamed(db, query):
         total = int(high) * _HALF + int(low)
         yield Booked(f"{partner}/{name}", currency, outcome, count, count - summed, total)
 
 
-def reports(db: Connection) -> dict[str, int]:
+def reports(db: Connection, day: str = "") -> dict[str, int]:
     """Answered deposit -> how many reports it has."""
     own = and_(_O.c.deposit_id == _D.c.id, _O.c.kind == "CSO")
     query = (
         select(_D.c.id, _D.c.partner, _D.c.name, func.count(_O.c.name).label("reports"))
         .outerjoin(_O, own)
-        .where(_D.c.state.in_(ANSWERED))
+        .where(_D.c.state.in_(ANSWERED), _on(day))
         .group_by(_D.c.id, _D.c.partner, _D.c.name)
         .order_by(_D.c.id)
     )
     return {f"{r.partner}/{r.name} ({r.id})": r.reports for r in db.execute(query)}
 
 
-def reports_of_repeated(db: Connection) -> list[str]:
-    where = _D.c.state.in_((REPEATED, RECEIVED, QUARANTINED)) & (_O.c.kind == "CSO")
+def reports_of_repeated(db: Connection, day: str = "") -> list[str]:
+    where = _on(day) & _D.c.state.in_((REPEATED, RECEIVED, QUARANTINED)) & (_O.c.kind == "CSO")
     return _names(db, select(_D).join(_O, _O.c.deposit_id == _D.c.id).where(where))
 
 
@@ -80,7 +88,7 @@ def steps(db: Connection) -> Iterator[tuple[InvoiceAt, int, str]]:
         .join(_D, _D.c.id == x.c.deposit_id)
         .order_by(x.c.deposit_id, x.c.rank, x.c.sequence)
     )
-    for r in db.execute(query):
+    for r in streamed(db, query):
         yield InvoiceAt(f"{r.partner}/{r.name}", r.rank), r.sequence, r.status
 
 
@@ -140,27 +148,33 @@ def given_away(db: Connection) -> list[str]:
 
 
 def objects(db: Connection) -> Iterator[tuple[str, str]]:
-    """(owner, SHA-256) of everything that must be in the store, each once."""
+    """(owner, SHA-256) of everything that must be in the store, each once: what was purged need not."""
     received = select(_D.c.partner.label("owner"), _D.c.sha256).where(_D.c.is_kept == 1)
-    sent = select(_O.c.owner, _O.c.sha256)
-    for row in db.execute(received.union(sent).order_by("owner", "sha256")):
+    kept = received.union(select(_O.c.owner, _O.c.sha256)).subquery()
+    query = select(kept).where(~_purged(kept.c.owner, kept.c.sha256)).order_by(kept.c.owner, kept.c.sha256)
+    for row in streamed(db, query):
         yield row.owner, row.sha256
 
 
 def to_send(db: Connection) -> Iterator[tuple[str, str, str]]:
-    """(file, owner, SHA-256) of every row of the outbox."""
-    for r in db.execute(select(_O).order_by(_O.c.place, _O.c.name)):
+    """(file, owner, SHA-256) of every row of the outbox whose bytes were not purged."""
+    query = select(_O).where(~_purged(_O.c.owner, _O.c.sha256)).order_by(_O.c.place, _O.c.name)
+    for r in streamed(db, query):
         yield f"{r.place}/{r.name}", r.owner, r.sha256
 
 
 def links(db: Connection) -> Iterator[Link]:
+    """Each audit row with what it covers today, read in one pass: one query a row takes a minute on 300,000 steps."""
     a, x = t.audit, t.transitions
+    query = select(x, _D.c.partner).join(_D, _D.c.id == x.c.deposit_id).order_by(_D.c.partner, x.c.audited)
+    covered = groupby(streamed(db, query), key=lambda row: (row.partner, row.audited))
+    at, rows = next(covered, (None, iter(())))
     for r in db.execute(select(a).order_by(a.c.partner, a.c.sequence)).all():
-        covered = (
-            select(x).join(_D, _D.c.id == x.c.deposit_id).where(_D.c.partner == r.partner, x.c.audited == r.sequence)
-        )
-        rows = [row._mapping for row in db.execute(covered)]
-        again = chained(r.partner, r.sequence, len(rows), digest_of(rows), r.previous)
+        here = (r.partner, r.sequence)
+        while at is not None and at < here:  # in no row of the chain: `unaudited` tells it
+            at, rows = next(covered, (None, iter(())))
+        mine = [row._mapping for row in rows] if at == here else []
+        again = chained(r.partner, r.sequence, len(mine), digest_of(mine), r.previous)
         yield Link(r.partner, r.sequence, r.previous, r.hash, again)
 
 
@@ -180,6 +194,14 @@ def expired_leases(db: Connection, now_ms: int) -> tuple[list[str], int]:
     lot = t.lots
     rows = db.execute(select(lot.c.id, lot.c.lease_until).where(lot.c.state == "claimed").order_by(lot.c.id)).all()
     return [str(r.id) for r in rows if r.lease_until < now_ms], len(rows)
+
+
+def _purged(owner: ColumnElement[str], sha256: ColumnElement[str]) -> ColumnElement[bool]:
+    return select(t.purged.c.at).where(t.purged.c.owner == owner, t.purged.c.sha256 == sha256).exists()
+
+
+def _on(day: str) -> ColumnElement[bool]:
+    return _D.c.received_day == day if day else true()
 
 
 def _has_something() -> ColumnElement[bool]:

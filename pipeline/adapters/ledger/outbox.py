@@ -7,10 +7,10 @@ temporary name is gone was delivered: the partner may have fetched it since.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select, update
 
+from pipeline.adapters.ledger import bulk
 from pipeline.adapters.ledger import tables as t
-from pipeline.adapters.ledger.commits import if_absent
 from pipeline.adapters.ledger.rows import Lot, ToSend, chunks
 
 READY, UPLOADED, SENT = "ready", "uploaded", "sent"
@@ -24,13 +24,16 @@ def unsent(db: Connection, lot: Lot) -> list[ToSend]:
     return [_row(r) for r in rows]
 
 
-def advance(db: Connection, files: Sequence[ToSend], before: str, after: str) -> None:
-    """Record one step of these files; a file that is not where we think is left alone."""
-    if not files:
-        return
+def advance(db: Connection, lot: Lot, files: Sequence[ToSend], before: str, after: str) -> None:
+    """Record one step of these files; one that is not where we think, or no longer in this lot, is left alone."""
     o = t.outbox
-    where = (o.c.place == bindparam("b_place")) & (o.c.name == bindparam("b_name")) & (o.c.state == before)
-    db.execute(update(o).where(where).values(state=after), [{"b_place": f.place, "b_name": f.name} for f in files])
+    by_place: dict[str, list[str]] = {}
+    for file in files:
+        by_place.setdefault(file.place, []).append(file.name)
+    for place, names in by_place.items():
+        for part in chunks(names):
+            where = (o.c.place == place) & o.c.name.in_(part) & (o.c.state == before) & (o.c.lot_id == lot.id)
+            db.execute(update(o).where(where).values(state=after))
 
 
 def add(db: Connection, files: Sequence[ToSend], lot: Lot | None) -> None:
@@ -40,8 +43,7 @@ def add(db: Connection, files: Sequence[ToSend], lot: Lot | None) -> None:
          "sha256": f.sha256, "size_bytes": f.size_bytes, "state": READY, "lot_id": lot.id if lot else None}
         for f in files
     ]  # fmt: skip
-    if rows:
-        db.execute(if_absent(db, t.outbox), rows)
+    bulk.add_absent(db, t.outbox, rows)
 
 
 def reports_of(db: Connection, ids: Sequence[int]) -> dict[int, ToSend]:

@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import UNSENT
-from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, Deposit, column_finding, column_said, deposit
+from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, Deposit, column_finding, column_said, deposit, shown
 from pipeline.model import Finding, InvoiceOutcome
 from pipeline.ports import Said
 
@@ -125,7 +125,7 @@ def flows_named(db: Connection, name: str) -> list[FlowStatus]:
     """Every deposit of this name, oldest first; several partners, or a repeated drop, give several."""
     d = t.deposits
     wanted = name.encode("utf-8", "surrogateescape")
-    rows = db.execute(select(d).where(or_(d.c.name_bytes == wanted, d.c.name == name)).order_by(d.c.id)).all()
+    rows = db.execute(select(d).where(or_(d.c.name_bytes == wanted, d.c.name == shown(wanted))).order_by(d.c.id)).all()
     return [flow(db, deposit(row)) for row in rows]
 
 

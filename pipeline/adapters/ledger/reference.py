@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
 
+from pipeline.adapters.ledger import bulk, locks
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import chunks, day_text, moment, text_day
 from pipeline.model import Commitment, CommitmentTable, InvoiceOutcome, Service, Snapshot, Structure
 
 DIRECTORY, COMMITMENTS = "directory", "commitments"
-BATCH = 5_000  # rows per executemany: one streaming pass, memory stays flat
+BATCH = 5_000  # rows per statement: one streaming pass, memory stays flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class SupplierListed:
 
 def new_snapshot(db: Connection, kind: str, snapshot: Snapshot, at: datetime) -> int:
     """Announce a snapshot. The same name a second time replaces its rows: an import is safe to repeat."""
+    locks.lock(db, "import", kind)
     table = t.snapshots
     old = db.execute(select(table.c.id).where(table.c.kind == kind, table.c.name == snapshot.name)).scalars().all()
     for rows in (t.services, t.structures, t.suppliers, t.commitments):
@@ -91,6 +93,7 @@ def add_commitments(db: Connection, snapshot_id: int, rows: Iterable[Commitment]
 
 def declare_commitments(db: Connection, *, available: bool, at: datetime) -> None:
     """Say that the State's table can, or cannot, be asked."""
+    locks.lock(db, locks.HELD)
     db.execute(delete(t.declared).where(t.declared.c.subject == COMMITMENTS))
     if not available:
         db.execute(insert(t.declared).values(subject=COMMITMENTS, value="unavailable", at=moment(at)))
@@ -98,16 +101,18 @@ def declare_commitments(db: Connection, *, available: bool, at: datetime) -> Non
 
 def judge_held_again(db: Connection) -> int:
     """Make every deposit with a pending invoice due again; returns how many."""
+    locks.lock(db, locks.HELD)  # a unit that leaves an invoice pending now is waited for
     pending = select(t.invoices.c.deposit_id).where(t.invoices.c.outcome == InvoiceOutcome.PENDING.value)
     d = t.deposits
-    return db.execute(update(d).where(d.c.id.in_(pending), d.c.again == 0).values(again=1)).rowcount
+    held = select(d.c.id).where(d.c.id.in_(pending), d.c.again == 0).order_by(d.c.id).with_for_update()
+    return db.execute(update(d).where(d.c.id.in_(held)).values(again=1)).rowcount
 
 
 class _Batches:
     """Rows on their way into one table, some thousands at a time."""
 
     def __init__(self, db: Connection, table: Table) -> None:
-        self.db, self.statement = db, insert(table)
+        self.db, self.table = db, table
         self.rows: list[dict[str, Any]] = []
         self.count = 0
 
@@ -121,10 +126,9 @@ class _Batches:
         return self.count
 
     def _write(self) -> None:
-        if self.rows:
-            self.db.execute(self.statement, self.rows)
-            self.count += len(self.rows)
-            self.rows = []
+        bulk.add(self.db, self.table, self.rows)
+        self.count += len(self.rows)
+        self.rows = []
 
 
 # --- fetch ------------------------------------------------------------------------------------------------------------
@@ -143,6 +147,26 @@ def last_snapshot(db: Connection, kind: str) -> Snapshot | None:
     s = t.snapshots
     row = db.execute(select(s).where(s.c.kind == kind).order_by(s.c.day.desc(), s.c.id.desc()).limit(1)).first()
     return Snapshot(row.name, date.fromisoformat(row.day)) if row else None
+
+
+def snapshot_named(db: Connection, kind: str, name: str) -> int | None:
+    """The row of the snapshot of this name."""
+    s = t.snapshots
+    return db.execute(select(s.c.id).where(s.c.kind == kind, s.c.name == name)).scalar()
+
+
+def counts(db: Connection, snapshot_id: int) -> dict[str, int]:
+    """How many rows of each table a snapshot brought, and how many of them are in force."""
+    told: dict[str, int] = {}
+    for name, table in (
+        ("structures", t.structures), ("services", t.services), ("suppliers", t.suppliers),
+        ("commitments", t.commitments),
+    ):  # fmt: skip
+        here = select(func.count()).select_from(table).where(table.c.snapshot_id == snapshot_id)
+        told[name] = int(db.execute(here).scalar_one())
+        if "is_active" in table.c:
+            told[f"active {name}"] = int(db.execute(here.where(table.c.is_active == 1)).scalar_one())
+    return told
 
 
 def structures(db: Connection, snapshot_id: int, sirets: Iterable[str]) -> dict[str, Structure]:

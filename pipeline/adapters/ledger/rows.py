@@ -113,16 +113,22 @@ def chunks(values: Iterable[T]) -> Iterable[Sequence[T]]:
 
 def compact(value: object) -> str:
     """JSON without blanks, keys sorted: equal values give equal bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    told = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return told.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair: as JSON escapes it
+
+
+def storable(text: str) -> str:
+    """A text that both engines take: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def finding_columns(found: Finding) -> dict[str, Any]:
-    """The columns of a finding. PostgreSQL takes no NUL in a text: what a stranger wrote shows it by its number."""
+    """The columns of a finding; what a stranger wrote, and no text column takes, is shown by its number."""
     return {
         "rule": found.rule, "code": found.code, "severity": found.severity.value, "pack": found.pack,
-        "member": found.member.replace("\0", "\\x00"), "at": found.at, "path": found.path,
+        "member": storable(found.member), "at": found.at, "path": found.path,
         "line": found.line, "column": found.column,
-        "value": found.value.replace("\0", "\\x00"), "facts": compact(dict(found.facts)),
+        "value": storable(found.value), "facts": compact(dict(found.facts)),
     }  # fmt: skip
 
 

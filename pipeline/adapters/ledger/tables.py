@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
     or_,
 )
@@ -128,10 +129,12 @@ flows = Table(
     _count("holds_name"),
     _count("holds_bytes"),
 )
+HOLDS_NAME = flows.c.holds_name == literal_column("1")
+HOLDS_BYTES = flows.c.holds_bytes == literal_column("1")
 Index("uq_flows_name", flows.c.partner, flows.c.name_bytes, unique=True,
-      sqlite_where=flows.c.holds_name == 1, postgresql_where=flows.c.holds_name == 1)  # fmt: skip
+      sqlite_where=HOLDS_NAME, postgresql_where=HOLDS_NAME)  # fmt: skip
 Index("uq_flows_bytes", flows.c.partner, flows.c.sha256, unique=True,
-      sqlite_where=flows.c.holds_bytes == 1, postgresql_where=flows.c.holds_bytes == 1)  # fmt: skip
+      sqlite_where=HOLDS_BYTES, postgresql_where=HOLDS_BYTES)  # fmt: skip
 
 # --- what we said ----------------------------------------------------------------------------------------------------
 
@@ -287,6 +290,7 @@ snapshots = Table(
     _text("imported_at"),
     _count("has_suppliers"),
     Index("ix_snapshots_day", "kind", "day"),
+    Index("uq_snapshots_name", "kind", "name", unique=True),
 )
 structures = Table(
     "structures",
@@ -355,6 +359,48 @@ declared = Table(  # what an operator declared: commitments unavailable, since w
     _text("at"),
 )
 
+# --- what operations did and were told --------------------------------------------------------------------------------
+
+shadows = Table(  # what an answered deposit would be told today: for people, never sent
+    "shadows",
+    metadata,
+    _deposit(),
+    _count("ordinal"),
+    _text("at"),
+    _text("operator"),
+    _text("verdict"),  # JSON, as `run --format json` prints it
+    _text("difference"),  # JSON: what changed against what was told
+    PrimaryKeyConstraint("deposit_id", "ordinal"),
+)
+operations = Table(  # what an operator did with a deposit besides deciding on it
+    "operations",
+    metadata,
+    _deposit(),
+    _count("ordinal"),
+    _text("what"),  # reprocess, submit
+    _text("operator"),
+    _text("at"),
+    _text("detail"),  # JSON: how it stood, where its bytes came from
+    PrimaryKeyConstraint("deposit_id", "ordinal"),
+)
+purged = Table(  # objects whose retention is over: the ledger keeps their digests, the store no longer their bytes
+    "purged",
+    metadata,
+    _text("owner"),
+    _text("sha256"),
+    _text("at"),
+    PrimaryKeyConstraint("owner", "sha256"),
+)
+alerts = Table(  # what the notifier was told, so that it is told once
+    "alerts",
+    metadata,
+    _text("name"),  # the alert, as its runbook is called
+    _text("subject"),  # what it is about
+    _text("step"),  # how far it has come: days left, a moment, a run
+    _text("at"),
+    PrimaryKeyConstraint("name", "subject", "step"),
+)
+
 # --- the machinery of work: may differ between two runs of the same drops ---------------------------------------------
 
 lots = Table(
@@ -362,7 +408,7 @@ lots = Table(
     metadata,
     Column("id", BIG, primary_key=True),
     _text("partner"),
-    _text("kind"),  # judge, deliver
+    _text("kind"),  # judge, deliver, daily, receive
     _text("state"),  # claimed, done
     _count("attempt"),  # the fencing token
     Column("lease_until", BigInteger, nullable=False),  # milliseconds of machine time: no identity hangs on it
@@ -370,6 +416,11 @@ lots = Table(
     Index("ix_lots_state", "state", "lease_until"),
     Index("ix_lots_partner", "partner", "id"),
 )
+ALONE = and_(  # work that one worker at a time may do, for one partner
+    lots.c.state == literal_column("'claimed'"),
+    lots.c.kind.in_([literal_column("'daily'"), literal_column("'receive'")]),
+)
+Index("uq_lots_alone", lots.c.kind, lots.c.partner, unique=True, sqlite_where=ALONE, postgresql_where=ALONE)
 audit = Table(
     "audit",
     metadata,
@@ -383,4 +434,4 @@ audit = Table(
     PrimaryKeyConstraint("partner", "sequence"),
 )
 
-HEAD = "0001"  # the newest migration; a test compares it with the scripts
+HEAD = "0002"  # the newest migration; a test compares it with the scripts

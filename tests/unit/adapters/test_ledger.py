@@ -103,22 +103,16 @@ def test_a_unit_that_cannot_be_written_is_a_fault(
     assert len(tried) == tries
 
 
-def test_states_of_a_server_that_went_away_are_worth_another_try(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.adapters.ledger.engine.time.sleep", lambda _s: None)
-    for state, tries in (("40P01", TRIES), ("57P01", TRIES), ("42601", 1)):
-        tried = []
-        gone = sqlite3.OperationalError("gone")
-        gone.sqlstate = state  # type: ignore[attr-defined]
+def test_a_ledger_of_a_newer_version_is_not_touched(ledger: Ledger) -> None:
+    with ledger.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Fault, match=f"newer version of chorus-edi \\(9999, here {HEAD}\\)"):
+        ledger.migrate()
 
-        def unit(db: Connection, gone: sqlite3.Error = gone, tried: list[Connection] = tried) -> None:
-            tried.append(db)
-            raise OperationalError("INSERT", {}, gone)
 
-        with pytest.raises(Fault):
-            ledger.write(unit)
-        assert len(tried) == tries, state
+def test_a_read_that_the_disk_refuses_is_one_sentence(ledger: Ledger) -> None:
+    with pytest.raises(Fault, match="cannot be read"), ledger.reading():
+        raise OperationalError("SELECT", {}, sqlite3.OperationalError("disk I/O error"))
 
 
 def test_a_file_that_is_no_ledger_is_one_sentence(tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 import errno
 import hashlib
 import os
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+import pipeline.running.finished as looks
 from pipeline.adapters import local_drop
-from pipeline.adapters.local_drop import LocalDrop, Outgoing, Seen, finished, rename_new
+from pipeline.adapters.local_drop import LocalDrop, LocalOutgoing, rename_new
 from pipeline.adapters.local_store import LocalStore
+from pipeline.ports import Seen
+from pipeline.running.finished import Scans, finished
 from pipeline.terms import DropLimits
 
 LONG_AGO = 1_700_000_000_000_000_000
@@ -52,25 +56,25 @@ def test_a_young_file_is_finished_when_two_looks_agree(drop: LocalDrop) -> None:
     future = LONG_AGO * 2
     put(drop, b"old")
     put(drop, b"young", mtime_ns=future)
-    assert names(finished([drop], None, {})[drop]) == [b"old"]
-    assert names(finished([drop], 0.01, {})[drop]) == [b"old", b"young"]
+    assert names(finished({drop: drop.scan()}, None, {})[drop]) == [b"old"]
+    assert names(finished({drop: drop.scan()}, 0.01, {})[drop]) == [b"old", b"young"]
 
 
 def test_a_watcher_takes_what_its_last_look_saw_and_nothing_that_changed(drop: LocalDrop) -> None:
-    scans: local_drop.Scans = {}
+    scans: Scans = {}
     future = LONG_AGO * 2
     put(drop, b"steady", mtime_ns=future)
     put(drop, b"growing", mtime_ns=future)
-    assert finished([drop], None, scans)[drop] == []
+    assert finished({drop: drop.scan()}, None, scans)[drop] == []
     put(drop, b"growing", b"xx", mtime_ns=future)
-    assert names(finished([drop], None, scans)[drop]) == [b"steady"]
+    assert names(finished({drop: drop.scan()}, None, scans)[drop]) == [b"steady"]
 
 
 def test_a_file_that_grows_between_two_looks_waits(drop: LocalDrop, monkeypatch: pytest.MonkeyPatch) -> None:
     future = LONG_AGO * 2
     put(drop, b"growing", mtime_ns=future)
-    monkeypatch.setattr(local_drop.time, "sleep", lambda _s: put(drop, b"growing", b"more", mtime_ns=future))
-    assert finished([drop], 1, {})[drop] == []
+    monkeypatch.setattr(looks.time, "sleep", lambda _s: put(drop, b"growing", b"more", mtime_ns=future))
+    assert finished({drop: drop.scan()}, 1, {})[drop] == []
 
 
 @pytest.mark.parametrize("name", [b"x" * 255, b"-rf", b"$(id)", b"a\nb", b"caf\xe9.xml", "é".encode(), b"a b"])
@@ -162,8 +166,8 @@ def test_one_process_at_a_time_receives_for_a_partner(drop: LocalDrop) -> None:
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Outgoing:
-    return Outgoing(tmp_path / "out")
+def out(tmp_path: Path) -> LocalOutgoing:
+    return LocalOutgoing(tmp_path / "out")
 
 
 def stored(tmp_path: Path, content: bytes) -> tuple[Path, str]:
@@ -172,29 +176,29 @@ def stored(tmp_path: Path, content: bytes) -> tuple[Path, str]:
     return path, hashlib.sha256(content).hexdigest()
 
 
-def test_a_file_appears_whole_under_its_name(out: Outgoing, tmp_path: Path) -> None:
+def test_a_file_appears_whole_under_its_name(out: LocalOutgoing, tmp_path: Path) -> None:
     source, digest = stored(tmp_path, b"report")
-    out.upload("CSO1", source)
+    out.upload("CSO1", BytesIO(source.read_bytes()))
     assert [p.name for p in out.folder.iterdir()] == [".CSO1.part"]
     assert out.appear("CSO1", digest)
     out.flush()
     assert {p.name: p.read_bytes() for p in out.folder.iterdir()} == {"CSO1": b"report"}
 
 
-def test_an_uploaded_file_that_is_gone_was_delivered(out: Outgoing, tmp_path: Path) -> None:
+def test_an_uploaded_file_that_is_gone_was_delivered(out: LocalOutgoing, tmp_path: Path) -> None:
     source, digest = stored(tmp_path, b"report")
-    out.upload("CSO1", source)
+    out.upload("CSO1", BytesIO(source.read_bytes()))
     assert out.appear("CSO1", digest)
     (out.folder / "CSO1").unlink()  # fetched by the partner, before we could say that it was sent
     assert out.appear("CSO1", digest)
     assert list(out.folder.iterdir()) == []
 
 
-def test_a_file_that_is_there_is_never_written_over(out: Outgoing, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_never_written_over(out: LocalOutgoing, tmp_path: Path) -> None:
     source, digest = stored(tmp_path, b"report")
     out.folder.mkdir()
     (out.folder / "CSO1").write_bytes(b"foreign")
-    out.upload("CSO1", source)
+    out.upload("CSO1", BytesIO(source.read_bytes()))
     assert not out.appear("CSO1", digest)
     assert (out.folder / "CSO1").read_bytes() == b"foreign"
     (out.folder / "CSO1").write_bytes(b"report")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.local_store import LocalStore, NewObject
+from pipeline.adapters.local_store import LocalObject, LocalStore
 
 BYTES = b"the bytes of a flow"
 DIGEST = hashlib.sha256(BYTES).hexdigest()
@@ -81,11 +81,11 @@ def test_only_digests_and_partners_make_paths(store: LocalStore, partner: str, d
 def test_an_object_that_a_full_disk_did_not_take_is_dropped_all_the_same(tmp_path: Path) -> None:
     begun = tmp_path / ".new"
     begun.write_bytes(b"")
-    new = NewObject(open("/dev/full", "wb"), begun)  # noqa: SIM115 - the object closes it
+    new = LocalObject(open("/dev/full", "wb"), begun)  # noqa: SIM115 - the object closes it
     new.write(BYTES)
     with pytest.raises(OSError, match="No space left"):
         new.flush()
-    again = NewObject(open("/dev/full", "wb"), begun)  # noqa: SIM115
+    again = LocalObject(open("/dev/full", "wb"), begun)  # noqa: SIM115
     again.write(BYTES)
     again.drop()
     new.drop()

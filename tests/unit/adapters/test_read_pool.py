@@ -2,6 +2,7 @@
 
 import sys
 from concurrent.futures import Future
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def ask(pool: ReadPool, folder: Path, content: bytes) -> "Future[Read]":
     source = folder / content.hex()
     source.write_bytes(content)
     received = Received("ABC001", content.decode(), "0" * 64, len(content), datetime(2026, 11, 20, tzinfo=UTC))
-    return pool.submit(ReadRequest(received, str(source), str(folder / "spool"), Terms()))
+    return pool.submit(ReadRequest(received, str(folder / "spool"), Terms()), nullcontext(source))
 
 
 def test_a_flow_that_kills_its_reader_is_named_and_the_others_are_read(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine
 
+from pipeline.adapters.ledger import locks
+
 
 def script_folder() -> Path:
     return Path(__file__).parent
@@ -16,5 +18,6 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(script_folder()))
     with engine.connect() as db, db.execution_options(writes=True).begin():
+        locks.lock(db, "migrate")
         config.attributes["connection"] = db
         command.upgrade(config, "head")

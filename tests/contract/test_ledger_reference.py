@@ -1,11 +1,13 @@
 """Reference data in the ledger: whole snapshots, the one that counts on a day, and what a unit asks of it."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
-from pipeline.adapters.ledger import Connection, Ledger, reference
+from pipeline.adapters.ledger import Connection, Ledger, reference, tables
 from pipeline.adapters.ledger.reference import SupplierListed
 from pipeline.model import Commitment, Service, Snapshot, Structure
 
@@ -14,13 +16,6 @@ TOWN = Structure(
     "12345678200051", 1, "Ville", True, True, False, False, True, False, True, "12345678200044", date(2026, 12, 1),
     (Service("S1", "Un", True, date(2026, 1, 1), None, True), Service("S1", "Un encore", False, None, None, False)),
 )  # fmt: skip
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    opened = Ledger.at(tmp_path / "ledger.sqlite")
-    opened.migrate()
-    return opened
 
 
 def snapshot(db: Connection, kind: str, name: str, day: date) -> int:
@@ -101,3 +96,34 @@ def test_the_state_of_the_commitments_follows_imports_age_and_what_is_declared(l
     assert state(date(2026, 11, 19)) == "never-loaded"
     ledger.write(lambda db: reference.declare_commitments(db, available=False, at=AT))
     assert state() == "unavailable"
+
+
+def test_what_is_imported_again_under_its_name_replaces_its_rows_and_no_other(ledger: Ledger) -> None:
+    other = Structure("22222222200044", 1, "Autre", True, False, False, False, False, False, False)
+    with ledger.writing() as db:
+        kept = snapshot(db, reference.DIRECTORY, "two", date(2026, 11, 2))
+        reference.add_structures(db, kept, [TOWN])
+    for structure in (TOWN, other):
+        with ledger.writing() as db:
+            row = snapshot(db, reference.DIRECTORY, "one", date(2026, 11, 1))
+            reference.add_structures(db, row, [structure])
+    with ledger.reading() as db:
+        assert reference.structures(db, row, [TOWN.siret, other.siret]) == {other.siret: other}
+        assert reference.structures(db, kept, [TOWN.siret]) == {TOWN.siret: TOWN}
+
+
+def test_an_import_that_fails_half_way_leaves_the_last_one(ledger: Ledger) -> None:
+    def broken() -> Iterator[Structure]:
+        yield from (replace(TOWN, siret=f"{n:014d}") for n in range(reference.BATCH + 10))
+        raise ZeroDivisionError
+
+    with ledger.writing() as db:
+        snapshot(db, reference.DIRECTORY, "one", date(2026, 11, 1))
+    with pytest.raises(ZeroDivisionError), ledger.writing() as db:
+        row = snapshot(db, reference.DIRECTORY, "two", date(2026, 11, 2))
+        reference.add_structures(db, row, broken())
+    with ledger.reading() as db:
+        last = reference.last_snapshot(db, reference.DIRECTORY)
+        assert last is not None
+        assert last.name == "one"
+        assert db.execute(select(func.count()).select_from(tables.structures)).scalar() == 0

@@ -1,0 +1,575 @@
+"""The launcher without Airflow: whose process is whose, what is written down, and what `up` says when it cannot."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from pipeline import launcher
+from pipeline.cli.boundary import run as command
+from pipeline.launcher import components, environment, keep, keys, place, processes, record, rest, start, stop
+from pipeline.launcher.keep import Keeper
+from pipeline.launcher.processes import MARK, Process
+from pipeline.launcher.record import Component, Run
+from pipeline.launcher.rest import Api
+from pipeline.ports import Fault
+from pipeline.settings import Settings, load
+
+SLEEPS = "import time; time.sleep(300)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(300)"
+)
+# a component: it has a task in a process group of its own, as Airflow has
+WITH_TASK = f"""
+import subprocess, sys, time
+task = subprocess.Popen([sys.executable, "-c", {SLEEPS!r}], process_group=0)
+print(task.pid, flush=True)
+time.sleep(300)
+"""
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start Python code in a session of its own, as the launcher does; `mark` goes into its environment."""
+    started: list[subprocess.Popen[str]] = []
+
+    def one(code: str, mark: str = "") -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, **({MARK: mark} if mark else {})},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield one
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked to end gets less time than on a machine with work to finish."""
+    for name in ("ASK_S", "ASK_TASKS_S", "ASK_API_S"):
+        monkeypatch.setattr(stop, name, 0.2)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "version", lambda _name: "3.3.2")
+
+
+def a_run(**leaders: Process) -> Run:
+    """A run whose mark is `m`, with these leaders."""
+    now = datetime.now(UTC)
+    return Run("m", processes.boot(), 8080, {name: Component(leader, now) for name, leader in leaders.items()})
+
+
+def gone(pid: int) -> bool:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        try:
+            processes.born(pid)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+# --- whose process is whose -------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_got_the_pid_of_one_of_ours_is_never_signalled(spawn: Spawn) -> None:
+    stranger = spawn(SLEEPS)
+    recorded = Process(stranger.pid, processes.born(stranger.pid).ticks - 1)
+    assert not recorded.is_alive
+    recorded.send(signal.SIGKILL)
+    assert stop.end(a_run(scheduler=recorded)) == 0
+    assert stranger.poll() is None
+
+
+def test_a_process_that_is_over_is_signalled_without_complaint(spawn: Spawn) -> None:
+    over = spawn("pass")
+    process = processes.born(over.pid)
+    over.wait()
+    process.send(signal.SIGTERM)
+
+
+def test_a_task_ends_with_its_component_although_it_has_a_group_of_its_own(spawn: Spawn, quick: None) -> None:
+    component = spawn(WITH_TASK, "m")
+    assert component.stdout is not None
+    task = int(component.stdout.readline())
+    assert os.getpgid(task) == task
+    assert stop.end(a_run(scheduler=processes.born(component.pid))) == 2
+    assert gone(task)
+
+
+def test_a_task_whose_component_was_killed_is_found_by_its_session(spawn: Spawn, quick: None) -> None:
+    component = spawn(WITH_TASK, "m")
+    assert component.stdout is not None
+    task = int(component.stdout.readline())
+    leader = processes.born(component.pid)
+    component.kill()
+    component.wait()
+    assert stop.end(a_run(scheduler=leader)) == 1
+    assert gone(task)
+
+
+def test_a_session_that_a_stranger_led_under_the_same_pid_is_left_alone(spawn: Spawn, quick: None) -> None:
+    stranger = spawn(WITH_TASK, "another")
+    assert stranger.stdout is not None
+    child = int(stranger.stdout.readline())
+    leader = processes.born(stranger.pid)
+    stranger.kill()
+    stranger.wait()
+    assert stop.end(a_run(scheduler=leader)) == 0
+    assert processes.born(child).is_alive
+    os.kill(child, signal.SIGKILL)
+
+
+def test_what_does_not_listen_is_killed(spawn: Spawn, quick: None) -> None:
+    stubborn = spawn(STUBBORN, "m")
+    assert stubborn.stdout is not None
+    stubborn.stdout.readline()
+    assert stop.end(a_run(triggerer=processes.born(stubborn.pid))) == 1
+    assert stubborn.wait(5) == -signal.SIGKILL
+
+
+def test_the_api_server_ends_last_for_the_others_tell_it_what_becomes_of_their_tasks(
+    spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, scheduler = spawn(SLEEPS, "m"), spawn(SLEEPS, "m")
+    told: list[int] = []
+    monkeypatch.setattr(Process, "send", lambda self, number: (told.append(self.pid), os.kill(self.pid, number)))
+    stop.end(a_run(**{"api-server": processes.born(api.pid), "scheduler": processes.born(scheduler.pid)}))
+    assert told == [scheduler.pid, api.pid]
+
+
+def test_memory_is_that_of_the_process(spawn: Spawn) -> None:
+    big = spawn("x = bytearray(64 << 20)\nprint(1, flush=True)\nimport time; time.sleep(300)")
+    assert big.stdout is not None
+    big.stdout.readline()
+    assert 64 << 20 < processes.born(big.pid).memory_bytes() < 256 << 20
+
+
+# --- what is written down ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_read_as_it_was_written(home: Path) -> None:
+    run = a_run(scheduler=Process(10, 20), triggerer=Process(11, 21))
+    run.former.append(Process(9, 19))
+    record.write(home / "run.json", run)
+    assert record.read(home / "run.json") == run
+
+
+def test_a_run_of_an_earlier_boot_is_over_whatever_has_its_pids_now(home: Path) -> None:
+    run = a_run(scheduler=processes.born(os.getpid()))
+    run.boot = "another"
+    record.write(home / "run.json", run)
+    assert record.read(home / "run.json") is None
+    assert record.read(home / "none.json") is None
+
+
+def test_keys_and_passwords_are_made_once_and_only_their_owner_reads_them(home: Path) -> None:
+    first, (logins, are_new) = keys.keys(home), keys.passwords(home)
+    assert set(first) == {"fernet", "jwt", "secret"} and set(logins) == {"admin", "ops", "viewer"} and are_new
+    assert len({*first.values(), *logins.values()}) == 6
+    assert keys.keys(home) == first
+    assert keys.passwords(home) == (logins, False)
+    assert {file.name: file.stat().st_mode & 0o777 for file in home.iterdir()} == {
+        "keys.json": 0o600, "passwords.json": 0o600,
+    }  # fmt: skip
+
+
+def test_a_login_that_is_missing_gets_its_password_and_the_others_keep_theirs(home: Path) -> None:
+    (home / "passwords.json").write_text(json.dumps({"admin": "kept"}))
+    logins, are_new = keys.passwords(home)
+    assert logins["admin"] == "kept" and set(logins) == {"admin", "ops", "viewer"} and are_new
+
+
+# --- what the components are given ------------------------------------------------------------------------------------
+
+
+def given(home: Path, settings: Settings, **inherited: str) -> dict[str, str]:
+    secrets = {"fernet": "F", "jwt": "J", "secret": "S"}
+    return environment.environment(home, home / "airflow", home / "dags", settings, secrets, 4321, "m")
+
+
+def test_nothing_is_told_to_listen_anywhere_but_on_loopback(home: Path) -> None:
+    told = given(home, load(home))
+    hosts = {name: value for name, value in told.items() if name.startswith("AIRFLOW__") and name.endswith("HOST")}
+    assert set(hosts.values()) == {"127.0.0.1"}
+    assert not any("0.0.0.0" in value or "[::]" in value for name, value in told.items() if "AIRFLOW" in name)
+    assert told["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:4321"
+    for component in ("scheduler", "triggerer"):
+        assert "--skip-serve-logs" in components.COMPONENTS[component]
+
+
+def test_a_proxy_of_the_machine_is_not_asked_for_loopback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "intranet.example")
+    assert given(home, load(home))["no_proxy"] == "intranet.example,127.0.0.1,localhost"
+
+
+def test_nothing_secret_is_in_a_command_line(home: Path) -> None:
+    words = {word for name in components.EVERYTHING for word in components.command(name)}
+    assert not words & {"F", "J", "S"}
+    told = given(home, load(home))
+    assert (told["AIRFLOW__CORE__FERNET_KEY"], told["AIRFLOW__API_AUTH__JWT_SECRET"]) == ("F", "J")
+
+
+@pytest.mark.parametrize(
+    ("cores", "parallelism", "slots", "readers"),
+    [(2, 4, 2, 1), (8, 4, 2, 4), (8, 10, 8, 1), (1, 4, 1, 1), (4, 2, 1, 4)],
+)
+def test_judging_takes_every_core_once_and_leaves_two_slots_to_intake_and_returns(
+    home: Path, monkeypatch: pytest.MonkeyPatch, cores: int, parallelism: int, slots: int, readers: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    settings = load(home, airflow={"parallelism": parallelism})
+    assert (environment.cpu_slots(settings), environment.readers(settings)) == (slots, readers)
+
+
+def test_readers_that_the_settings_name_stay_as_many(home: Path) -> None:
+    assert given(home, load(home, readers=7))["CHORUS_EDI_READERS"] == "7"
+
+
+def test_the_database_gets_the_driver_that_airflow_has(home: Path) -> None:
+    assert environment.database_url(home, load(home)) == f"sqlite:///{home}/airflow.db"
+    on_server = load(home, airflow={"database": "postgresql://edi:a%25b@db:5432/airflow"})
+    assert environment.database_url(home, on_server) == "postgresql+psycopg2://edi:a%25b@db:5432/airflow"
+
+
+def test_a_heartbeat_from_before_its_start_says_nothing_of_a_component() -> None:
+    began = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
+    for beat, is_well in (("2026-11-20T10:59:59+00:00", False), ("2026-11-20T11:00:01+00:00", True)):
+        told = {"status": "healthy", "latest_scheduler_heartbeat": beat}
+        assert rest._is_well(told, "latest_scheduler_heartbeat", began) is is_well
+    assert not rest._is_well({"status": "unhealthy"}, "latest_scheduler_heartbeat", began)
+    assert rest._is_well({"status": "healthy"}, "latest_metadatabase_heartbeat", began)
+
+
+def test_tasks_are_forked_from_a_scheduler_that_has_the_pipeline_in_memory() -> None:
+    loaded = "import sys; from pipeline.launcher import warm; warm.load(extras=('no.such.extra',)); print('pipeline.runner' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
+    assert components.command("scheduler")[2] == "pipeline.launcher.warm"
+    assert {components.command(name)[2] for name in components.COMPONENTS if name != "scheduler"} == {"airflow"}
+
+
+# --- what cannot start ------------------------------------------------------------------------------------------------
+
+
+def fault(home: Path, dags: Path, **airflow: object) -> str:
+    """What `up` says; nothing is recorded as running after it."""
+    with pytest.raises(Fault) as caught:
+        launcher.up(home, load(home, airflow=airflow), dags=dags)
+    assert not place.record_file(place.airflow_home(home)).exists()
+    return caught.value.in_words()
+
+
+@pytest.fixture
+def dags(tmp_path: Path) -> Path:
+    (tmp_path / "dags").mkdir()
+    return tmp_path / "dags"
+
+
+def test_without_airflow_the_command_that_installs_it_is_named(
+    home: Path, dags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(start, "version", absent)
+    assert "pip install 'chorus-edi[airflow]'" in fault(home, dags)
+
+
+def test_a_port_in_use_is_one_sentence(home: Path, dags: Path, installed: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = fault(home, dags, port=port)
+    assert said.startswith(f"le port {port} de 127.0.0.1 n'est pas libre : ") and "[airflow] port" in said
+
+
+def test_a_file_that_is_no_database_is_one_sentence(home: Path, dags: Path, installed: None) -> None:
+    (home / "no.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    said = fault(home, dags, port=0, database=f"sqlite:///{home}/no.db")
+    assert said.startswith("la base d'Airflow ne répond pas : ") and "[airflow] database" in said
+
+
+def test_a_server_that_is_away_is_one_sentence_without_its_password(home: Path, dags: Path, installed: None) -> None:
+    pytest.importorskip("psycopg2", reason="the extra airflow brings the driver of its database")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # taken, and never listened to
+        url = f"postgresql://edi:hush-hush@127.0.0.1:{nobody.getsockname()[1]}/airflow"
+        said = fault(home, dags, port=0, database=url)
+    assert said.startswith("la base d'Airflow ne répond pas : ") and "hush" not in said and "\n" not in said
+
+
+@pytest.mark.parametrize("url", ["no address", "oracle://edi@db/airflow", "nonsense://edi@db/airflow"])
+def test_an_address_that_nothing_here_opens_is_one_sentence(home: Path, dags: Path, installed: None, url: str) -> None:
+    assert "attendu postgresql://COMPTE@HÔTE/BASE" in fault(home, dags, port=0, database=url)
+
+
+def test_without_the_folder_of_dags_nothing_starts(home: Path, installed: None) -> None:
+    assert "ce dossier des DAG est introuvable" in fault(home, home / "nowhere")
+
+
+def fake_airflow(home: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str) -> None:
+    """A program takes the place of Airflow: `name` is the component it is started as; it leaves its pid behind."""
+    program = home / "airflow.py"
+    program.write_text(
+        "import os, pathlib, sys, time\nname = sys.argv[1]\n"
+        f"pathlib.Path({str(home)!r}, f'{{name}}.pid').write_text(str(os.getpid()))\n{behaviour}\n"
+    )
+    for way in ("AIRFLOW", "WARM", "KEEP"):
+        monkeypatch.setattr(components, way, (sys.executable, str(program)))
+
+
+def test_a_migration_that_fails_starts_nothing_and_names_its_log(
+    home: Path, dags: Path, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_airflow(home, monkeypatch, "sys.exit('no room')")
+    said = fault(home, dags, port=0)
+    log = place.log_file(place.airflow_home(home), "migrate")
+    assert str(log) in said and "no room" in log.read_text()
+    assert [file.name for file in home.glob("*.pid")] == ["db.pid"]
+
+
+def test_a_component_that_stops_at_its_start_takes_the_others_with_it(
+    home: Path, dags: Path, installed: None, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = f"""
+if name == "db":
+    sys.exit()
+if name == "triggerer":
+    while sum(file.stat().st_size > 0 for file in pathlib.Path({str(home)!r}).glob("*.pid")) < 5:
+        time.sleep(0.02)
+    sys.exit("no room")
+time.sleep(300)
+"""
+    fake_airflow(home, monkeypatch, behaviour)
+    said = fault(home, dags, port=0)
+    assert said.startswith("triggerer s'est arrêté au démarrage") and "logs/triggerer.log" in said
+    pids = [int(file.read_text()) for file in home.glob("*.pid")]
+    assert len(pids) == 5 and all(gone(pid) for pid in pids)
+
+
+def test_an_interrupted_start_leaves_nothing_running(
+    home: Path, dags: Path, installed: None, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_airflow(home, monkeypatch, "name == 'db' and sys.exit()\ntime.sleep(300)")
+
+    def interrupted(_seconds: float) -> None:
+        if sum(file.stat().st_size > 0 for file in home.glob("*.pid")) == 5:
+            monkeypatch.setattr(start.time, "sleep", really)
+            raise KeyboardInterrupt
+
+    really = time.sleep
+    monkeypatch.setattr(start.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.up(home, load(home, airflow={"port": 0}), dags=dags)
+    assert all(gone(int(file.read_text())) for file in home.glob("*.pid"))
+    assert launcher.down(home) == 0
+
+
+def test_two_starts_at_the_same_time_do_not_meet(
+    home: Path, dags: Path, installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = place.airflow_home(home)
+    folder.mkdir()
+    monkeypatch.setattr(place, "PATIENCE_S", 0.2)
+    with place.alone(folder):
+        assert "est en cours" in fault(home, dags, port=0)
+
+
+# --- the keeper -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
+    """A keeper of a run whose scheduler has ended and whose triggerer lives; components are programs that sleep."""
+    fake_airflow(home, monkeypatch, "time.sleep(300)")
+    folder = place.airflow_home(home)
+    (folder / "logs").mkdir(parents=True)
+    with sqlite3.connect(folder / "airflow.db") as db:
+        db.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        db.execute("INSERT INTO alembic_version VALUES ('head')")
+    run = Run("m", processes.boot(), start._port(0))
+    given = {**os.environ, MARK: "m"}
+    for name in components.COMPONENTS:
+        components.start(folder, name, run, given)
+    scheduler = run.components["scheduler"].process
+    scheduler.send(signal.SIGKILL)
+    assert gone(scheduler.pid)
+    yield Keeper(folder, "m", f"sqlite:///{folder}/airflow.db", given)
+    launcher.down(home)
+
+
+def kept_run(keeper: Keeper) -> Run:
+    run = record.read(place.record_file(keeper.folder))
+    assert run is not None
+    return run
+
+
+def test_what_ended_is_started_again_and_what_lives_is_left_alone(kept: Keeper, quick: None) -> None:
+    before = kept_run(kept)
+    assert kept.look(1000.0)
+    after = kept_run(kept)
+    assert after.is_up("scheduler")
+    assert after.components["scheduler"] != before.components["scheduler"]
+    assert after.components["triggerer"] == before.components["triggerer"]
+
+
+def test_one_that_ends_again_and_again_is_started_ever_more_rarely(kept: Keeper, quick: None) -> None:
+    starts = []
+    for second in range(1000, 1040):
+        known = kept_run(kept).components["scheduler"].process
+        known.send(signal.SIGKILL)
+        assert gone(known.pid)
+        kept.look(float(second))
+        if kept_run(kept).components["scheduler"].process != known:
+            starts.append(second - 1000)
+    assert starts == [0, 2, 6, 14, 30]
+
+
+def test_nothing_is_started_while_the_database_is_away(kept: Keeper, quick: None) -> None:
+    there = kept.folder / "airflow.db"
+    there.rename(kept.folder / "away.db")
+    assert kept.look(1000.0)
+    assert not kept_run(kept).is_up("scheduler")
+    (kept.folder / "away.db").rename(there)
+    assert kept.look(1001.0)
+    assert kept_run(kept).is_up("scheduler")
+
+
+def test_the_keeper_does_not_meddle_while_up_or_down_is_at_work(kept: Keeper, quick: None) -> None:
+    with place.alone(kept.folder):
+        assert kept.look(1000.0)
+        assert not kept_run(kept).is_up("scheduler")
+
+
+def test_the_keeper_ends_with_the_run_that_it_looks_after(kept: Keeper, home: Path, quick: None) -> None:
+    run = kept_run(kept)
+    run.mark = "the next one"
+    record.write(place.record_file(kept.folder), run)
+    assert not kept.look(1000.0)
+    run.mark = "m"
+    record.write(place.record_file(kept.folder), run)
+    assert launcher.down(home) > 0
+    assert not kept.look(1001.0)
+
+
+def replaced(kept: Keeper, at: float, seconds: float) -> list[str]:
+    """The components that other processes have after some seconds of looking."""
+    assert kept.look(at)
+    before = kept_run(kept).components
+    for second in range(5, int(seconds) + 1, 5):
+        assert kept.look(at + second)
+    after = kept_run(kept).components
+    return [name for name in after if after[name] != before[name]]
+
+
+@pytest.mark.parametrize(
+    ("well", "lost"),
+    [
+        ({"api-server", "triggerer", "dag-processor"}, ["scheduler"]),
+        ({"triggerer"}, ["api-server"]),  # nobody tells of the others
+        ({"api-server", "scheduler", "triggerer", "dag-processor"}, []),
+    ],
+)
+def test_what_lives_and_is_not_well_for_long_is_replaced(
+    kept: Keeper, quick: None, monkeypatch: pytest.MonkeyPatch, well: set[str], lost: list[str]
+) -> None:
+    monkeypatch.setattr(Api, "healthy", lambda _self, _since: frozenset(well))
+    patience = keep.DEAF_S.get(lost[0] if lost else "", keep.DEAF_DEFAULT_S)
+    assert replaced(kept, 1000.0, patience + 10) == []  # it may still be starting
+    monkeypatch.setattr(keep, "YOUNG_S", 0.0)
+    assert replaced(kept, 2000.0, patience - 5) == []
+    assert replaced(kept, 2000.0 + patience - 4, 10) == lost
+
+
+def test_an_api_server_that_nobody_hears_is_not_well(kept: Keeper, quick: None) -> None:
+    run = kept_run(kept)
+    assert Api(run.port, "any").healthy(run.since) == frozenset()
+
+
+WORKERS = """
+import subprocess, sys, time
+sleeps = "import time; time.sleep(300)"
+idle = subprocess.Popen([sys.executable, "-c", sleeps])
+works = "import subprocess, sys, time; task = subprocess.Popen([sys.executable, '-c', %r], process_group=0); "
+works += "print(task.pid, flush=True); time.sleep(300)"
+busy = subprocess.Popen([sys.executable, "-c", works % sleeps], stdout=subprocess.PIPE, text=True)
+print(idle.pid, busy.pid, busy.stdout.readline(), flush=True)
+time.sleep(300)
+"""
+
+
+def test_an_orphan_without_a_task_is_ended_and_one_at_work_is_not(spawn: Spawn) -> None:
+    scheduler = spawn(WORKERS, "m")
+    assert scheduler.stdout is not None
+    idle, busy, task = (int(pid) for pid in scheduler.stdout.readline().split())
+    leader = processes.born(scheduler.pid)
+    assert processes.idle_orphans([leader], "m") == []
+    scheduler.kill()
+    scheduler.wait()
+    assert {process.pid for process in a_run(scheduler=leader).processes()} == {idle, busy, task}
+    assert [process.pid for process in processes.idle_orphans([leader], "m")] == [idle]
+    for pid in (idle, busy, task):
+        os.kill(pid, signal.SIGKILL)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_that_nothing_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["airflow", "status", "--home", str(home)]) == 1
+    assert capsys.readouterr().out.count("arrêté") == 5
+    assert command(["airflow", "down", "--home", str(home)]) == 0
+    assert capsys.readouterr().out == "Airflow ne tournait pas\n"
+
+
+def test_the_command_ends_with_3_on_a_fault(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["airflow", "up", "--home", str(home / "nowhere")]) == 3
+    assert "pas de dossier de travail ici" in capsys.readouterr().err
+    (home / "settings.toml").write_text("[airflow]\nport = 99999\n")
+    assert command(["airflow", "up", "--home", str(home)]) == 3
+    assert "airflow.port" in capsys.readouterr().err
+
+
+def test_a_component_that_was_killed_is_shown_as_stopped(
+    home: Path, spawn: Spawn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = place.airflow_home(home)
+    folder.mkdir()
+    lives, killed = spawn(SLEEPS, "m"), spawn(SLEEPS, "m")
+    run = a_run(scheduler=processes.born(lives.pid), triggerer=processes.born(killed.pid))
+    run.port = start._port(0)
+    record.write(place.record_file(folder), run)
+    killed.kill()
+    killed.wait()
+    url, rows = launcher.status(home)
+    assert url == run.url
+    assert {row.name: row.state for row in rows} == {
+        "api-server": "dead", "scheduler": "silent", "triggerer": "dead", "dag-processor": "dead", "keeper": "dead",
+    }  # fmt: skip
+    assert command(["airflow", "status", "--home", str(home)]) == 1
+    out = capsys.readouterr().out
+    assert "ne répond pas" in out and str(lives.pid) in out
