@@ -26,7 +26,6 @@ sys.path.insert(0, str(ROOT / "tests"))  # the servers are those of the tests
 if TYPE_CHECKING:
     from slow.airflow_stack import Stack
 
-BIG, SMALL = "BIG001", "SML002"
 DROPS, FLOWS, PER_FLOW = 20, 100, 500
 READY_S, REPORT_S, FAIR_S = 20.0, 15.0, 60.0
 PAUSE_S = (0.5, 6.0)  # between two drops
@@ -50,7 +49,7 @@ FIRST_RUNS = "SELECT 1 FROM dag_run WHERE state IN ('queued', 'running') AND dag
 
 def run(drops: int = DROPS, flows: int = FLOWS) -> list[Figure | Check]:
     """Start everything, drop, measure; prints what it found."""
-    from slow.airflow_stack import running
+    from slow.airflow_stack import BIG, SMALL, running
 
     random.seed(1)
     with tempfile.TemporaryDirectory() as folder, running((BIG, SMALL)) as stack:
@@ -79,12 +78,12 @@ def _quiet(stack: "Stack") -> None:
 
 def _latency(stack: "Stack", folder: Path, drops: int) -> list[Figure]:
     """One drop after another; every second one claims EN 16931, so that the official rules run."""
-    from slow.airflow_stack import Issuer, flow
+    from slow.airflow_stack import SMALL, Issuer, flow
 
     took: dict[bool, list[float]] = {True: [], False: []}
     stages: dict[str, list[float]] = {name: [] for name, _, _ in STAGES}
     with Issuer(stack.sshd, SMALL) as issuer:
-        for sequence in range(1, drops + 1):
+        for sequence in range(2001, 2001 + drops):
             claims = sequence % 2 == 0
             path = flow(folder, SMALL, sequence, claims=claims)
             issuer.upload(path)
@@ -120,7 +119,7 @@ def _moments(stack: "Stack", since: datetime) -> dict[str, float]:
 
 def _fairness(stack: "Stack", folder: Path, flows: int) -> list[Figure | Check]:
     """A big partner drops everything at once; a small one drops single invoices until that is drained."""
-    from slow.airflow_stack import Issuer, flow
+    from slow.airflow_stack import BIG, SMALL, Issuer, flow
 
     big = [flow(folder / "big", BIG, sequence, PER_FLOW) for sequence in range(1, flows + 1)]
     before, small = stack.answered(), 0
@@ -135,7 +134,7 @@ def _fairness(stack: "Stack", folder: Path, flows: int) -> list[Figure | Check]:
         stack.wait(lambda: bool(stack.open_lots()), 300, "nobody judges the big partner's flows")
         while stack.answered() < before + flows + small and time.monotonic() - began < DRAINED_S:
             small += 1
-            path = flow(folder, SMALL, 1000 + small, claims=small % 2 == 0)
+            path = flow(folder, SMALL, 3000 + small, claims=small % 2 == 0)
             _, seconds = second.await_report(folder, second.drop(path), 600)
             if stack.answered() < before + flows + small:  # the others are still at it
                 answers.append(seconds)

@@ -72,6 +72,9 @@ def environment(
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",  # ... and so does what a dead scheduler had queued
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",  # it would listen on every interface
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": LOOPBACK,
+        # the readers of a killed task hold its output open until they have done: its supervisor is not to wait for them
+        "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "5",
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "6",  # an API server that is started again ends no task
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # they change with an upgrade only
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "CHORUS_EDI_HOME": str(home),

@@ -117,9 +117,11 @@ def commitments_unavailable(home: Home) -> None:
 def commitments_available(home: Home) -> int:
     """It can be asked again; returns how many deposits with held invoices are due again."""
 
-    with home.ledger.writing() as db:
+    def unit(db: Connection) -> int:
         reference.declare_commitments(db, available=True, at=home.clock.now())
         return reference.judge_held_again(db)
+
+    return home.ledger.write(unit)
 
 
 def show_commitments(home: Home, numbers: Iterable[str] = ()) -> CommitmentTable:

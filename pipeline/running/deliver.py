@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.adapters.ledger import claims, now_ms, outbox
 from pipeline.adapters.ledger.rows import ToSend
-from pipeline.adapters.system_errors import why
+from pipeline.adapters.system_errors import Failed, why
 from pipeline.ports import Said
 from pipeline.running.answer import PIVOT
 from pipeline.running.home import Home
@@ -68,7 +68,7 @@ def _upload(home: Home, place: str, files: Sequence[ToSend], broken: set[str], s
     def upload(file: ToSend) -> bool:
         try:
             copy = home.store.fetch(file.owner, file.sha256)
-        except FileNotFoundError:
+        except (FileNotFoundError, Failed):  # gone, or no longer what it was
             return False
         try:
             with copy.open("rb") as stored:

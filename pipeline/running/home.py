@@ -158,10 +158,10 @@ def open_home(
         try:
             ledger.migrate()
             store = _store(path, settings, presence)
-        except Fault:
+        except (Fault, OSError):
             ledger.close()
             raise
-    except Fault:
+    except (Fault, OSError):
         presence.leave()
         raise
     log = opened_log()

@@ -14,7 +14,7 @@ from typing import TypeVar
 from pipeline import codes, lifecycle
 from pipeline.adapters.ledger import Connection, LostLease, claims, deposits, now_ms, outbox, retention
 from pipeline.adapters.ledger.deposits import Claimed, Doubles
-from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, Deposit, Partner, ToSend, shown
+from pipeline.adapters.ledger.rows import REPEATED, Deposit, Partner, ToSend, shown
 from pipeline.adapters.system_errors import MEND, Unreachable, why
 from pipeline.codes import Code, Severity
 from pipeline.flows import INTERFACES
@@ -36,6 +36,7 @@ B = TypeVar("B")
 
 LOOKS = 8  # servers that are asked at the same time: one that does not answer holds up no other
 BATCH_FILES = 200
+Registered = tuple[list[Deposit], frozenset[str]]  # the new rows, and the claims that stay in `work/`
 BATCH_BYTES = 64 << 20
 
 
@@ -76,7 +77,7 @@ class _Intake:
         self, home: Home, drop: DropZone, partner: Partner, ready: Sequence[Seen], summary: RunSummary
     ) -> None:
         self.home, self.drop, self.partner, self.ready, self.summary = home, drop, partner, ready, summary
-        self.write: Callable[[Callable[[Connection], list[Deposit]]], list[Deposit]] = home.ledger.write
+        self.write: Callable[[Callable[[Connection], Registered]], Registered] = home.ledger.write
         self.is_away = False  # the server went in the middle: what is left there waits for the next look
 
     def take(self) -> Iterator[int]:
@@ -156,19 +157,18 @@ class _Intake:
             return 0
         settler = Settler(home, partner)
 
-        def register(db: Connection) -> list[Deposit]:
+        def register(db: Connection) -> Registered:
             retention.count_on(db, [(partner.code, file.sha256) for file in files if file.is_kept])
             rows = deposits.register(db, partner.code, files, settler.settle)
             _put_reports_back(home, db, rows, summary)
-            return rows
+            return rows, deposits.set_apart(db, partner.code)
 
         try:
-            rows = self.write(register)
+            rows, apart = self.write(register)
         except retention.Purged as gone:  # dropped again after so many years: stored anew, whatever a purge is at
             keys = gone.keys
             home.ledger.write(lambda db: retention.came_back(db, keys))
             return self._register(batch)
-        apart = {row.claim for row in rows if row.state == QUARANTINED}
         self._delete(one for one in done if one.claim not in apart)
         summary.received += len(rows)
         summary.repeated += sum(row.state == REPEATED for row in rows)

@@ -59,6 +59,7 @@ from pipeline.ports import Fault, Said
 
 STRANGE = b"caf\xe9 \xff.xml"
 CLERK = Decision(held.INTEGRATE, "op-dupont", "seen with the service")
+TYPED = "caf\udce9"  # bytes that are no UTF-8, as a shell hands them over
 
 
 # --- registration -----------------------------------------------------------------------------------------------------
@@ -249,6 +250,7 @@ def test_a_flow_comes_back_with_all_that_was_said_of_it(ledger: Ledger) -> None:
         assert one.flow_name == "caf\\xe9 \\xff.xml"
         assert queries.invoices_named(db, SUPPLIER, "N-1", 2025) == []
         assert queries.flows_named(db, "nothing") == []
+        assert queries.invoices_named(db, typed, typed) == []
         assert [x.number for x in numbers.lookalikes(db, "AAA001", ["N-1", "N-2"])] == ["N-1"]
 
 
@@ -398,6 +400,15 @@ def test_a_partner_comes_back_as_it_was_put(ledger: Ledger) -> None:
     ledger.write(lambda db: partners.put(db, replace(sheet, code="aaa001", receives=())))
     with ledger.reading() as db:
         assert partners.every(db) == (other, replace(sheet, code="aaa001", receives=()))
+
+
+def test_what_an_operator_types_in_another_encoding_is_kept_as_it_can_be_shown(ledger: Ledger) -> None:
+    one = hold(ledger)
+    ledger.write(lambda db: partners.put(db, Partner("AAA001", TYPED)))
+    ledger.write(lambda db: held.decide(db, one, [1], Decision(held.REFUSE, TYPED, TYPED), later(8)))
+    with ledger.reading() as db:
+        assert [p.name for p in partners.every(db)] == ["caf\\udce9"]
+        assert held.decisions_on(db, [one])[one][1] == Decision(held.REFUSE, "caf\\udce9", "caf\\udce9")
 
 
 def test_the_rejects_of_a_day_are_told_once(ledger: Ledger) -> None:

@@ -30,6 +30,7 @@ from pipeline.launcher import place, record
 from pipeline.model import DepositRight
 
 COMMAND = Path(sys.executable).with_name("chorus-edi")
+PARTNER, BIG, SMALL = PARTNERS = ("KIL001", "BIG001", "SML002")  # for the kills, for fairness
 KIND = batch.BATCHES[0]  # UBL, every second one claims EN 16931
 LOOK_S = 0.1
 SEEN = "--seen--"
@@ -180,7 +181,10 @@ def _furnish(stack: Stack, partners: Sequence[str]) -> None:
 
 
 def flow(folder: Path, partner: str, sequence: int, count: int = 1, *, claims: bool = True) -> Path:
-    """A flow of our own: one invoice as it is, or an archive of many; `claims`: one that claims EN 16931."""
+    """A flow of our own: one invoice as it is, or an archive of many; `claims`: it claims EN 16931.
+
+    The numbers of its invoices follow from `sequence`, whoever drops it: two partners need two of them.
+    """
     kind = KIND if claims else batch.Batch(KIND.code, 1, KIND.suffix, KIND.write, ("",))
     documents = batch.invoices(kind, sequence, count, partner)
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,16 +11,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from services import missing
-from services.postgres import NoServer
-from services.sshd import Unavailable
-from slow.airflow_stack import Issuer, Stack, flow, running
+from slow.airflow_stack import PARTNER, Issuer, Stack, flow
 
 from pipeline.launcher import processes
 from pipeline.launcher.processes import Process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-PARTNER = "KIL001"
 FLOWS, INVOICES = 6, 500  # one lot of 10 to 20 s
 HELD_S = 60.0
 DONE_S = 240.0
@@ -35,15 +31,6 @@ class Lot:
     attempt: int
     task: Process
     supervisor: Process
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    try:
-        with running((PARTNER,)) as found:
-            yield found
-    except (NoServer, Unavailable, FileNotFoundError) as error:
-        missing(str(error))
 
 
 @pytest.fixture

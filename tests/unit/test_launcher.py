@@ -1,5 +1,6 @@
 """The launcher without Airflow: whose process is whose, what is written down, and what `up` says when it cannot."""
 
+import http.server
 import json
 import os
 import signal
@@ -7,17 +8,19 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from pipeline import launcher
+from pipeline.adapters.system_errors import Unreachable
 from pipeline.cli.boundary import run as command
-from pipeline.launcher import components, environment, keep, keys, place, processes, record, rest, start, stop
+from pipeline.launcher import components, environment, keep, keys, place, processes, record, start, stop
 from pipeline.launcher.keep import Keeper
 from pipeline.launcher.processes import MARK, Process
 from pipeline.launcher.record import Component, Run
@@ -256,21 +259,71 @@ def test_the_database_gets_the_driver_that_airflow_has(home: Path) -> None:
     assert environment.database_url(home, on_server) == "postgresql+psycopg2://edi:a%25b@db:5432/airflow"
 
 
-def test_a_heartbeat_from_before_its_start_says_nothing_of_a_component() -> None:
-    began = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
-    for beat, is_well in (("2026-11-20T10:59:59+00:00", False), ("2026-11-20T11:00:01+00:00", True)):
-        told = {"status": "healthy", "latest_scheduler_heartbeat": beat}
-        assert rest._is_well(told, "latest_scheduler_heartbeat", began) is is_well
-    assert not rest._is_well({"status": "unhealthy"}, "latest_scheduler_heartbeat", began)
-    assert rest._is_well({"status": "healthy"}, "latest_metadatabase_heartbeat", began)
-
-
 def test_tasks_are_forked_from_a_scheduler_that_has_the_pipeline_in_memory() -> None:
     loaded = "import sys; from pipeline.launcher import warm; warm.load(extras=('no.such.extra',)); print('pipeline.runner' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert told.stdout == "True\n"
     assert components.command("scheduler")[2] == "pipeline.launcher.warm"
     assert {components.command(name)[2] for name in components.COMPONENTS if name != "scheduler"} == {"airflow"}
+
+
+# --- the API server, as it should not answer --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[int, bytes], Api]]:
+    """A server on loopback that answers everything with one status and one body."""
+    servers: list[http.server.HTTPServer] = []
+
+    def one(status: int, body: bytes) -> Api:
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return Api(server.server_port, "a-password")
+
+    yield one
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "what"), [(500, b"{}", "500"), (200, b"<html>", "JSONDecodeError"), (200, b"[1]", "list")]
+)
+def test_an_answer_that_is_none_is_told_in_our_words(
+    answering: Callable[[int, bytes], Api], status: int, body: bytes, what: str
+) -> None:
+    api = answering(status, body)
+    with pytest.raises(Unreachable) as caught:
+        api.dags()
+    assert caught.value.said.fr == f"l'API d'Airflow répond {what} à /auth/token"
+    assert api.healthy({name: datetime.now(UTC) for name in components.COMPONENTS}) == frozenset()
+
+
+def test_who_is_well_is_read_from_what_each_said_after_its_start(answering: Callable[[int, bytes], Api]) -> None:
+    now = datetime.now(UTC)
+    well = {"status": "healthy", "latest_scheduler_heartbeat": now.isoformat()}
+    told = {
+        "metadatabase": {"status": "healthy"}, "scheduler": well,
+        "triggerer": {"status": None, "latest_triggerer_heartbeat": None}, "dag_processor": None,
+    }  # fmt: skip
+    api = answering(200, json.dumps(told).encode())
+    since = dict.fromkeys(components.COMPONENTS, now - timedelta(seconds=1))
+    assert api.healthy(since) == {"api-server", "scheduler"}
+    assert api.healthy(dict.fromkeys(since, now + timedelta(seconds=1))) == {"api-server"}
 
 
 # --- what cannot start ------------------------------------------------------------------------------------------------

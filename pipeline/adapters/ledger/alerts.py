@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
-from pipeline.adapters.ledger.commits import if_absent
+from pipeline.adapters.ledger.bulk import if_absent
 from pipeline.adapters.ledger.rows import moment
 
 _A = t.alerts

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
 from pipeline.adapters.ledger import bulk, locks
 from pipeline.adapters.ledger import tables as t
-from pipeline.adapters.ledger.bulk import if_absent as if_absent
+from pipeline.adapters.ledger.bulk import if_absent
 from pipeline.adapters.ledger.rows import (
     Deposit,
     Lot,

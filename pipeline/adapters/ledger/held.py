@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 from pipeline.adapters.ledger import locks
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.bulk import if_absent
-from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, chunks, moment
+from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, chunks, moment, storable
 from pipeline.model import InvoiceOutcome
 from pipeline.ports import Fault, Said
 
@@ -116,8 +116,8 @@ def release(db: Connection, deposit_id: int, decision: Decision, at: datetime) -
 
 
 def _record(db: Connection, deposit_id: int, rank: int, decision: Decision, at: datetime) -> None:
-    row = {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": decision.operator,
-           "reason": decision.reason, "at": moment(at)}  # fmt: skip
+    row = {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": storable(decision.operator),
+           "reason": storable(decision.reason), "at": moment(at)}  # fmt: skip
     if db.execute(if_absent(db, t.decisions).values(**row).returning(t.decisions.c.rank)).first() is None:
         raise Fault(_DECIDED)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, delete, insert, select
 
 from pipeline.adapters.ledger import tables as t
-from pipeline.adapters.ledger.rows import Partner, compact, day_text, text_day
+from pipeline.adapters.ledger.rows import Partner, compact, day_text, storable, text_day
 from pipeline.model import DepositRight
 from pipeline.ports import Fault, Said
 
@@ -36,7 +36,8 @@ def put(db: Connection, partner: Partner, *, replace: bool = False) -> None:
         db.execute(delete(table).where(table.c.partner == partner.code))
     db.execute(delete(t.partners).where(t.partners.c.code == partner.code))
     sheet = {
-        "code": partner.code, "name": partner.name, "profile": partner.profile, "flows": compact(list(partner.flows)),
+        "code": partner.code, "name": storable(partner.name), "profile": partner.profile,
+        "flows": compact(list(partner.flows)),
         "policies": compact(dict(partner.policies)), "report_warnings": int(partner.report_warnings),
         "roles": compact(list(partner.roles)), "lang": partner.lang, "until": day_text(partner.until),
     }  # fmt: skip

@@ -11,7 +11,16 @@ from sqlalchemy.sql import ColumnElement
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import UNSENT
-from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, Deposit, column_finding, column_said, deposit, shown
+from pipeline.adapters.ledger.rows import (
+    QUARANTINED,
+    RECEIVED,
+    Deposit,
+    column_finding,
+    column_said,
+    deposit,
+    shown,
+    storable,
+)
 from pipeline.model import Finding, InvoiceOutcome
 from pipeline.ports import Said
 
@@ -147,7 +156,7 @@ def flow(db: Connection, one: Deposit) -> FlowStatus:
 def invoices_named(db: Connection, supplier: str, number: str, year: int | None = None) -> list[InvoiceStatus]:
     """Every invoice of this supplier and number (and year of issue), oldest first."""
     i = t.invoices
-    where = (i.c.supplier == supplier) & (i.c.number == number)
+    where = (i.c.supplier == storable(supplier)) & (i.c.number == storable(number))
     if year is not None:
         where &= i.c.issued.like(f"{year:04d}-%")
     return _invoices(db, where)
