@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 MARK = "CHORUS_EDI_AIRFLOW_RUN"
 LOOK_S = 0.05
+EXEC_LOOKS, EXEC_S = 20, 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +135,14 @@ def _look(pid: int) -> _Seen | None:
 
 def _may_carry(pid: int, mark: str) -> bool:
     """Its environment has our mark; a task hides it from everybody but root, and then nothing speaks against it."""
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return f"{MARK}={mark}".encode() in environment.split(b"\0")
+    for _ in range(EXEC_LOOKS):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+        if environment:
+            return f"{MARK}={mark}".encode() in environment.split(b"\0")
+        time.sleep(EXEC_S)  # between two programs a process has none for a moment
+    return False

@@ -566,7 +566,7 @@ def test_an_api_server_that_nobody_hears_is_not_well(kept: Keeper, quick: None) 
 WORKERS = """
 import subprocess, sys, time
 sleeps = "import time; time.sleep(300)"
-idle = subprocess.Popen([sys.executable, "-c", sleeps])
+idle = subprocess.Popen([sys.executable, "-c", sleeps], stdout=subprocess.DEVNULL)
 works = "import subprocess, sys, time; task = subprocess.Popen([sys.executable, '-c', %r], process_group=0); "
 works += "print(task.pid, flush=True); time.sleep(300)"
 busy = subprocess.Popen([sys.executable, "-c", works % sleeps], stdout=subprocess.PIPE, text=True)
