@@ -43,6 +43,8 @@ def environment(
     """The environment of every component, and so of every task. `folder` is AIRFLOW_HOME."""
     url = f"http://{LOOPBACK}:{port}"
     inherited = {name: value for name, value in os.environ.items() if name != "AIRFLOW_CONFIG"}
+    if inherited.pop("PYTHONDONTWRITEBYTECODE", ""):  # every process, every reader would compile Airflow and us anew
+        inherited.setdefault("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
     direct = ",".join(filter(None, (inherited.get("no_proxy") or inherited.get("NO_PROXY"), LOOPBACK, "localhost")))
     return inherited | {
         "AIRFLOW_HOME": str(folder),

@@ -51,6 +51,8 @@ class Machine:
 
     def _all(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CHORUS_EDI_"))}
+        if kept.pop("PYTHONDONTWRITEBYTECODE", ""):  # every task would compile Airflow and us anew
+            kept["PYTHONPYCACHEPREFIX"] = str(self.root / "bytecode")
         return kept | dict(self.environment)
 
     def pids(self) -> list[int]:

@@ -230,6 +230,18 @@ def test_a_proxy_of_the_machine_is_not_asked_for_loopback(home: Path, monkeypatc
     assert given(home, load(home))["no_proxy"] == "intranet.example,127.0.0.1,localhost"
 
 
+def test_bytecode_is_kept_where_the_machine_keeps_none_beside_the_sources(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    assert "PYTHONPYCACHEPREFIX" not in given(home, load(home))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    told = given(home, load(home))
+    assert "PYTHONDONTWRITEBYTECODE" not in told
+    assert told["PYTHONPYCACHEPREFIX"] == f"{home}/airflow/bytecode"
+
+
 def test_nothing_secret_is_in_a_command_line(home: Path) -> None:
     words = {word for name in components.EVERYTHING for word in components.command(name)}
     assert not words & {"F", "J", "S"}
