@@ -34,7 +34,7 @@ check: $(WIDE) ## format, lint, types, imports
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-test-core: install ## the core and the shell on SQLite and folders: no server, no Airflow
+test-core: $(WIDE) ## the core and the shell on SQLite and folders: no server, no Airflow
 	@$(PY) -m pytest -n 2 --dist worksteal -m "not services and not airflow and not campaign and not slow"
 
 test: services check ## make check, then every test but the slow ones, with branch coverage

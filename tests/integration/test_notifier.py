@@ -23,6 +23,7 @@ from pipeline.running.alert import ALERTS, alert, shown_alerts, tell_once, try_n
 from pipeline.running.home import Home
 from pipeline.settings import load
 
+pytestmark = pytest.mark.services
 SAID = Said("une phrase", "a sentence")
 Make = Callable[..., Home]
 

@@ -22,6 +22,7 @@ from pipeline.validators.official.packs import CII_PACKS, UBL_PACKS
 CORPUS = os.environ.get("CHORUS_EDI_CORPUS", "")
 
 pytestmark = [
+    pytest.mark.campaign,
     pytest.mark.corpus,
     pytest.mark.skipif(not CORPUS, reason="CHORUS_EDI_CORPUS names no folder of public invoices"),
 ]

@@ -21,6 +21,7 @@ from pipeline.running.home import Home
 from pipeline.running.reprocess import Reprocessed, reprocess, shadow_verdicts
 from pipeline.running.submit import submit
 
+pytestmark = pytest.mark.campaign
 TODAY = homes.NOON.date()
 KILLED = (sys.executable, "-c", "import sys; sys.exit(1 if sys.stdin.buffer.read(4) else 0)")
 

@@ -35,6 +35,7 @@ from pipeline.running.submit import submit
 from pipeline.running.summary import RunSummary
 from pipeline.settings import load
 
+pytestmark = pytest.mark.campaign
 TODAY = homes.NOON.date()
 LATER = homes.NOON.replace(year=2036) + timedelta(days=1)  # ten years and a day: the purge of that day takes today's
 

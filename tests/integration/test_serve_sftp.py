@@ -45,7 +45,7 @@ from pipeline.adapters.sftp_server import Setup, SftpServer
 from pipeline.adapters.sftp_visit import Happened
 from pipeline.running.verify import verify
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
