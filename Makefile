@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 
 WIDE := $(VENV)/.installed-wide
 
-.PHONY: help install services demo test test-core test-slow cluster-test check bench docs fixtures clean
+.PHONY: help install services demo test test-core test-slow cluster-test oracle race bench-million check bench docs fixtures clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -48,6 +48,18 @@ test-slow: services ## Airflow with killed tasks, scheduler, database; the clust
 
 cluster-test: services ## 20,000 invoices over SFTP by five partners, two Celery workers, one killed
 	@PYTHONPATH=tests $(PY) -m slow.cluster --invoices 20000
+
+oracle: install ## the compiled rules against Saxon: 100,000 mutants of each pack, then 2,000 on the installed sheets
+	@$(PY) -m bench.oracle --mutants 100000 --jobs 2
+	@$(PY) -m bench.oracle --installed --mutants 2000 --jobs 2
+	@$(PY) -m bench.oracle --report
+
+race: install ## the official rules against the engines that others would take
+	@bash bin/race-peers || true
+	@$(PY) -m bench.race
+
+bench-million: install ## one million generated invoices, drop to reports (25 GB of disk, half an hour)
+	@$(PY) -m bench.million
 
 bench: install ## cost per stage and end to end (not a test: figures for people)
 	@$(PY) -m bench

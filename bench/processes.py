@@ -9,7 +9,8 @@ from pathlib import Path
 
 SAMPLED_EVERY_S = 0.2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_KINDS = (("saxon_server", "Saxon server"), ("read_worker", "read worker"))
+READER, SAXON, PARENT = "read worker", "Saxon server", "parent"
+_KINDS = (("saxon_server", SAXON), ("read_worker", READER))
 
 
 def descendants(root: int) -> list[int]:
@@ -93,7 +94,7 @@ class Watch:
         fields = _stat(pid)
         if not fields or "VmHWM:" not in status:
             return
-        kind = next((kind for part, kind in _KINDS if part in command), "parent" if pid == self.root else "other")
+        kind = next((kind for part, kind in _KINDS if part in command), PARENT if pid == self.root else "other")
         if kind == "other" and pid not in self.kinds:
             return  # between fork and exec it still looks like its parent
         self.kinds[pid] = kind

@@ -1,10 +1,11 @@
-"""Writes docs/codes.md from the catalogue of rules: `make docs`. A test fails when the file is stale."""
+"""Writes docs/codes.md and docs/official-rules.md from the catalogue: `make docs`. A test fails when one is stale."""
 
 from itertools import groupby
 from pathlib import Path
 
 from pipeline import codes
-from pipeline.codes import Code, EarnedBy
+from pipeline.codes import Code, EarnedBy, official
+from pipeline.codes.official import Sentence
 
 HEAD = """# The catalogue of rules
 
@@ -12,6 +13,13 @@ Generated from `pipeline/codes/` by `make docs`; do not edit. `chorus-edi explai
 
 Severity: as applied in `legacy-edi` / `ctc-b2g`; `-` or `off`: not applied there; `fault`: our side failed.
 Earned by: the kind of test that shows that the rule bites.
+"""
+OFFICIAL_HEAD = """# The official rules that we tell in our own words
+
+Generated from `pipeline/codes/official/` by `make docs`; do not edit. `chorus-edi explain BR-CO-15` prints one row.
+
+A finding of an official pack keeps the official id, and shows the official text after our sentence. Every other
+official rule is told by its official text alone. Ids are written with `_` where a sheet writes `/`.
 """
 FAMILIES = {
     "FLW": "flow", "ENV": "archive", "FIL": "file of a flow", "IDN": "identification", "XML": "parse and schema",
@@ -45,5 +53,28 @@ def _line(row: Code) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
 
 
+def official_page() -> str:
+    """The official rules by what they are about; rules that share every word share a line."""
+    parts = [OFFICIAL_HEAD, f"\n{len(official.ALL)} rules.\n"]
+    for heading, table in official.TABLES.items():
+        parts.append(f"\n## {heading}\n\n")
+        parts.append("| rules | place | message (fr) | remedy (fr) | message (en) | remedy (en) | CII | UBL |\n")
+        parts.append("|---|---|---|---|---|---|---|---|\n")
+        alike: dict[Sentence, list[str]] = {}
+        for rule, sentence in table.items():
+            alike.setdefault(sentence, []).append(rule)
+        parts += [_official_line(rules, sentence) for sentence, rules in alike.items()]
+    return "".join(parts)
+
+
+def _official_line(rules: list[str], told: Sentence) -> str:
+    elements = (f"`{element}`" if element else "" for element in (told.cii, told.ubl))
+    cells = (
+        ", ".join(rules), told.at, told.message_fr, told.remedy_fr, told.message_en, told.remedy_en, *elements,
+    )  # fmt: skip
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
 if __name__ == "__main__":
     (Path(__file__).parent / "codes.md").write_text(page(), encoding="utf-8")
+    (Path(__file__).parent / "official-rules.md").write_text(official_page(), encoding="utf-8")

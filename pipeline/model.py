@@ -452,6 +452,7 @@ class PackRun:
     name: str
     engine: str
     sha256: str
+    version: str = ""  # as the artefact tells it, empty where it tells none
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,15 +74,29 @@ class RulesRan:
     stopped: str = ""
 
 
+class XmlDocument(Protocol):
+    """A document after the hardened parse (`readers.safe_xml.Parsed`): what every engine judges is this very tree."""
+
+    @property
+    def tree(self) -> etree._ElementTree | None:
+        """None where the parse refused it: then no rule can run."""
+        ...
+
+    @property
+    def text(self) -> bytes:
+        """The tree written again, in UTF-8, when somebody asks for it."""
+        ...
+
+
 class RuleEngine(Protocol):
     """Runs the official packs. A missing engine, sheet or code list raises a `Fault`, and is never a pass."""
 
-    def run(self, pack: str, document: bytes) -> RulesRan:
-        """Run one pack on a document: the bytes are the re-serialised tree of the hardened parse."""
+    def run(self, pack: str, document: XmlDocument) -> RulesRan:
+        """Run one pack on a document."""
         ...
 
     def describe(self, pack: str) -> PackRun:
-        """The name of a pack, the engine that runs it, and the SHA-256 of its artefact."""
+        """The name of a pack, the engine that runs it, the version that its artefact tells, and its SHA-256."""
         ...
 
 

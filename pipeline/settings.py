@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pipeline import codes
+from pipeline.adapters.rule_engines import CHOICES
 from pipeline.adapters.system_errors import why
 from pipeline.ports import Fault, Said
 from pipeline.terms import (
@@ -100,6 +101,20 @@ class Accepted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     accepted: tuple[str, ...] = ()
+
+
+class Rules(BaseModel):
+    """How the official rules run; without a choice, each pack as the oracle has shown it to be safe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    engine: str = ""  # compiled, saxon, or both: a difference is then a fault
+
+    @field_validator("engine")
+    @classmethod
+    def _is_an_engine(cls, given: str) -> str:
+        if given and given not in CHOICES:
+            raise _one_of("engine", given, CHOICES)
+        return given
 
 
 class LedgerServer(BaseModel):
@@ -233,6 +248,7 @@ class Settings(BaseSettings):
     watch_interval_s: float = Field(default=1.0, gt=0)
     roots: Roots = Roots()
     artefacts: Accepted = Accepted()
+    rules: Rules = Rules()
     ledger: LedgerServer = LedgerServer()
     s3: S3 = S3()
     remotes: dict[str, Remote] = {}

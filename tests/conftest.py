@@ -1,5 +1,6 @@
 """What every test may use: golden files, rewritten by `pytest --update-golden` and read by the reviewer as a diff."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 SERVICES = Path(__file__).parent / "services"
 pytest_plugins = [f"services.{path.stem}" for path in sorted(SERVICES.glob("[a-z]*.py"))]
 GOLDEN = Path(__file__).parent / "golden"
+# compiled rules: never those of whoever runs the tests, and made once for all of them
+os.environ.setdefault("CHORUS_EDI_CACHE", str(Path(__file__).parents[1] / "var" / "tests-cache"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

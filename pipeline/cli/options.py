@@ -1,16 +1,20 @@
 """The options that several commands share, and the small checks of what was typed."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.boundary import UsageError
+from pipeline.cli.layout import shown
 from pipeline.flows import INTERFACES
 from pipeline.terms import POLICIES, POLICY_LEVELS, PROFILES
+
+if TYPE_CHECKING:
+    from pipeline.adapters.rule_cache import Trouble
 
 DEFAULT_HOME = Path("var/home")
 
@@ -27,6 +31,9 @@ class Lang(StrEnum):
 
 FormatOption = Annotated[Format, typer.Option("--format", help="text, ou json : un objet par ligne")]
 LangOption = Annotated[Lang, typer.Option("--lang", help="langue des messages")]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="compiled, saxon ou both (sinon $CHORUS_EDI_RULES__ENGINE, sinon selon le jeu)")
+]
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="dossier de travail (sinon $CHORUS_EDI_HOME, sinon ./var/home)")
 ]
@@ -53,6 +60,24 @@ def profile_of(given: str) -> str:
     if given not in PROFILES:
         raise UsageError(f"--profile {given} : attendu {' ou '.join(PROFILES)}")
     return given
+
+
+def engine_of(given: str) -> str:
+    """The engine of the official rules: what was typed, else what the environment says, else each pack's own."""
+    from pipeline.adapters.rule_engines import CHOICES, chosen
+
+    if given and given not in CHOICES:
+        raise UsageError(f"--engine {given} : attendu l'un de {', '.join(CHOICES)}")
+    return given or chosen()
+
+
+def warner(lang: Lang = Lang.FR) -> "Callable[[Trouble], None]":
+    """Says on standard error that the cache of compiled rules cannot be used."""
+
+    def warn(trouble: "Trouble") -> None:
+        typer.echo(f"chorus-edi : {shown(trouble.said.in_words(lang.value))}", err=True)
+
+    return warn
 
 
 def interface_of(given: str) -> str:

@@ -14,6 +14,7 @@ from pipeline.readers.archive import MAGIC as GZIP
 from pipeline.terms import Terms
 
 _HEAD_BYTES = 4_096
+_ROOT_BYTES = 1_024  # most roots and their namespaces end here: what is looked at beyond them is parsed for nothing
 _CHUNK_BYTES = 65_536
 _PDF_WITHIN_BYTES = 1_024  # a PDF whose header stands later is one to its readers, and PDF-001 to us
 _MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
@@ -107,7 +108,7 @@ class Part:
         at = 0
         while at < self.size_bytes:
             self.stream.seek(self.offset + at)
-            chunk = self.stream.read(min(_CHUNK_BYTES if at else _HEAD_BYTES, self.size_bytes - at))
+            chunk = self.stream.read(min(_CHUNK_BYTES if at else _ROOT_BYTES, self.size_bytes - at))
             if not chunk:
                 return
             yield chunk

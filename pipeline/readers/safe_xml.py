@@ -150,6 +150,7 @@ def encoding_of(document: bytes) -> str:
     return _canonical(probe.getroottree().docinfo.encoding or "UTF-8")
 
 
+@lru_cache(maxsize=64)  # those of the settings are asked for with every document
 def _canonical(name: str) -> str:
     try:
         known = codecs.lookup(name).name
@@ -303,6 +304,9 @@ def _elements(chunks: Iterable[bytes], **wanted: Any) -> Iterator[etree._Element
             yield from (element for _, element in parser.read_events())
     except (etree.XMLSyntaxError, ValueError):
         yield from (element for _, element in parser.read_events())  # what was whole before the place that is not
+    finally:
+        for _ in parser.read_events():  # an event left there holds the tree, which holds the parser: a ring
+            pass
 
 
 def _up_to(chunks: Iterable[bytes], elements_max: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from pipeline.readers.ubl_line import read_lines
 from pipeline.readers.ubl_party import read_party, read_recipient, read_supplier
 from pipeline.readers.ubl_payment import read_account, read_header_amounts, read_payment_note, read_taxes
 from pipeline.readers.ubl_references import read_origins, read_references, read_service, read_supporting
-from pipeline.readers.walk import AIFE, STEPS, Element, Found, Group, read_text
+from pipeline.readers.walk import AIFE, NOTHING, STEPS, Element, Found, Group, read_text
 from pipeline.terms import CTC, Terms
 from pipeline.values import Day, Text
 
@@ -33,7 +33,7 @@ def read(tree: etree._ElementTree, terms: Terms, *, interface: str) -> tuple[Inv
     is_a_coded = profile is not None and _A_CODED.fullmatch(profile.text) is not None
     notes = root.texts("cbc:Note", "BT-22")
     periods = root.groups("cac:InvoicePeriod")
-    period = periods[0] if periods else found.nothing
+    period = periods[0] if periods else NOTHING
     deliveries = root.groups("cac:Delivery")
     supplier_side = root.group("cac:AccountingSupplierParty")
     recipient_side = root.group("cac:AccountingCustomerParty")

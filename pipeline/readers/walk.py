@@ -59,14 +59,13 @@ _new = tuple.__new__  # half the cost of the named constructor, and every value 
 class Found:
     """Every value of one invoice, in the order of reading, for the rules that look at all of them."""
 
-    __slots__ = ("amounts", "dates", "identifiers", "nothing", "texts")
+    __slots__ = ("amounts", "dates", "identifiers", "texts")
 
     def __init__(self) -> None:
         self.dates: list[Day] = []
         self.amounts: list[Amount] = []
         self.identifiers: list[Text] = []
         self.texts: list[Text] = []
-        self.nothing = Group(None, "", self)
 
 
 _NO_MORE: dict[str, list[Any]] = {}
@@ -130,7 +129,7 @@ class Group:
         """The first group of this name, empty where there is none."""
         child = self.first.get(step)
         if child is None:
-            return self.found.nothing
+            return NOTHING
         return Group(child, f"{self.path}/{step}[1]" if step in self.more else f"{self.path}/{step}", self.found)
 
     def groups(self, step: str) -> list["Group"]:
@@ -204,6 +203,9 @@ class Group:
     def _every(self, step: str, bt: str, into: list[Text]) -> tuple[Text, ...]:
         read = [read_text(child, bt, path, into) for child, path in self.children(step)]
         return tuple(text for text in read if text is not None)
+
+
+NOTHING = Group(None, "", Found())  # the group that is not there: nothing is ever read from it
 
 
 def read_text(element: Any, bt: str, path: str, into: list[Text]) -> Text | None:

@@ -1,6 +1,8 @@
 """What must be there, once and in its order: reports, bytes, histories, numbers, audit rows, lots."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 from pipeline import lifecycle
@@ -37,18 +39,23 @@ def reports(per_answered: Mapping[str, int], of_repeated: Iterable[str]) -> Line
 
 def histories(steps: Iterable[tuple[InvoiceAt, int, str]]) -> Line:
     """Every history of an invoice is a path of the table, its steps numbered without a gap; they come in order."""
-    paths: dict[InvoiceAt, list[tuple[int, str]]] = {}
-    for invoice, sequence, status in steps:
-        paths.setdefault(invoice, []).append((sequence, status))
     broken = []
-    for invoice, path in paths.items():
-        statuses = [lifecycle.by_id(int(status)) for _, status in path]
-        known = [status for status in statuses if status is not None]
-        numbered = [sequence for sequence, _ in path] == list(range(1, len(path) + 1))
-        if len(known) < len(statuses) or not numbered or not lifecycle.is_history(known):
+    count = 0
+    for invoice, taken in groupby(steps, key=lambda step: step[0]):
+        path = tuple((sequence, status) for _, sequence, status in taken)
+        count += len(path)
+        if not _is_path(path):
             broken.append(invoice.said.because(" ".join(status for _, status in path)))
     fine = Said("chaque historique est un chemin permis", "every history is a path of the table")
-    return line("transitions", broken, sum(map(len, paths.values())), fine)
+    return line("transitions", broken, count, fine)
+
+
+@lru_cache(maxsize=1_024)  # a ledger holds millions of histories, and few that differ
+def _is_path(path: tuple[tuple[int, str], ...]) -> bool:
+    statuses = [lifecycle.by_id(int(status)) for _, status in path]
+    known = [status for status in statuses if status is not None]
+    numbered = [sequence for sequence, _ in path] == list(range(1, len(path) + 1))
+    return numbered and len(known) == len(statuses) and lifecycle.is_history(known)
 
 
 def told_statuses(integrated_untold: Iterable[InvoiceAt], others_told: Iterable[InvoiceAt]) -> Line:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from pipeline import lifecycle
 from pipeline.model import Finding, InvoiceOutcome, JudgedInvoice, ReadInvoice, Verdict
@@ -73,7 +74,8 @@ def of_flow(verdict: Verdict) -> tuple[StatusEntry, ...]:
 
 def of_integration(invoice: JudgedInvoice, when: datetime) -> tuple[StatusEntry, ...]:
     """01, 02 and 03 of one invoice: at its deposit, or when a pending one is decided."""
-    return tuple(StatusEntry(named(invoice.read), status, when) for status in lifecycle.INTEGRATION)
+    told_of = named(invoice.read)
+    return tuple(StatusEntry(told_of, status, when) for status in lifecycle.INTEGRATION)
 
 
 def of_refusal(
@@ -109,21 +111,7 @@ def _unit(rank: int, entry: StatusEntry, ours: str) -> str:
     invoice = entry.invoice
     return node(
         "CPPFactureStatutUnitaire",
-        node(
-            "Fournisseur",
-            leaf("TypeIdentifiant", invoice.supplier_type),
-            leaf("Identifiant", invoice.supplier),
-            leaf("RaisonSociale", invoice.supplier_name),
-            optional("CodePays", invoice.supplier_country if len(invoice.supplier_country) == 2 else ""),
-        ),
-        node(
-            "Debiteur",
-            leaf("TypeIdentifiant", "1"),
-            leaf("Identifiant", invoice.recipient),
-            optional("Nom", invoice.recipient_name),
-            optional("CodeService", invoice.service),
-            optional("NomService", invoice.service_name),
-        ),
+        _parties(invoice),
         node(
             "DonneesStatut",
             leaf("IdStatut", f"{lifecycle.STATUSES[entry.status].id:02d}"),
@@ -136,4 +124,22 @@ def _unit(rank: int, entry: StatusEntry, ours: str) -> str:
             optional("IdMandatDP", entry.mandate),
         ),
         NumOrdre=str(rank),
+    )
+
+
+@lru_cache(maxsize=1)  # the statuses of an invoice follow one another
+def _parties(invoice: InvoiceNamed) -> str:
+    return node(
+        "Fournisseur",
+        leaf("TypeIdentifiant", invoice.supplier_type),
+        leaf("Identifiant", invoice.supplier),
+        leaf("RaisonSociale", invoice.supplier_name),
+        optional("CodePays", invoice.supplier_country if len(invoice.supplier_country) == 2 else ""),
+    ) + node(
+        "Debiteur",
+        leaf("TypeIdentifiant", "1"),
+        leaf("Identifiant", invoice.recipient),
+        optional("Nom", invoice.recipient_name),
+        optional("CodeService", invoice.service),
+        optional("NomService", invoice.service_name),
     )

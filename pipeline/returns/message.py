@@ -7,11 +7,14 @@ every character that would break a line or mislead a reader is shown by its numb
 import re
 from collections.abc import Mapping
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.model import Finding
 from pipeline.returns.fact_labels import WORDS_FR
 from pipeline.returns.markup import shown
+
+if TYPE_CHECKING:
+    from pipeline.codes.official import Sentence
 
 FRENCH, ENGLISH = "fr", "en"
 VALUE_MAX = 200
@@ -23,13 +26,20 @@ _NOTHING = {FRENCH: "néant", ENGLISH: "none"}
 _MISLEADING = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
-_OFFICIAL_HEAD = re.compile(r"\s*\[[^\]]{1,60}\]\s*[-–—:]*\s*")
+_OFFICIAL = "OFF-"
+_OFFICIAL_HEAD = re.compile(r"\s*(?:\[[^\]]{1,60}\]\s*[-–—:]*|\[?BR-FR-[A-Z0-9/_-]{2,40}(?: ou BT-[0-9]+)? :)\s*")
 
 
 def text(finding: Finding, lang: str = FRENCH) -> str:
-    """What is wrong. French where the row has it, else English."""
+    """What is wrong. French where the row has it, else English. The text of an official rule that we tell ourselves
+    comes after our sentence.
+    """
     row = finding.row
     template = row.message_en if lang == ENGLISH or not row.message_fr else row.message_fr
+    ours = _ours(finding)
+    if ours is not None:
+        said = f"{ours.message_en}; official text:" if lang == ENGLISH else f"{ours.message_fr} ; texte officiel :"
+        template = template.replace("{text}", f"{said} {{text}}")
     return _filled(template, finding, lang)
 
 
@@ -38,8 +48,23 @@ def remedy(finding: Finding, lang: str = FRENCH) -> str:
     row = finding.row
     if row.remedy_en == "none":
         return ""
+    ours = _ours(finding)
+    if ours is not None:
+        element = ours.element(finding.pack, finding.path)
+        if lang == ENGLISH:
+            return f"{ours.remedy_en}; element {element}" if element else ours.remedy_en
+        return f"{ours.remedy_fr} ; élément {element}" if element else ours.remedy_fr
     template = row.remedy_en if lang == ENGLISH or not row.remedy_fr else row.remedy_fr
     return _filled(template, finding, lang)
+
+
+def _ours(finding: Finding) -> "Sentence | None":
+    """What we say ourselves of the official rule of this finding, if it is one that we tell."""
+    if not finding.code.startswith(_OFFICIAL):
+        return None
+    from pipeline.codes.official import told  # here: most documents break no rule, and the table takes some 3 ms
+
+    return told(finding.rule, str(finding.facts.get("text", "")))
 
 
 def display(value: str, limit: int = VALUE_MAX) -> str:
@@ -68,7 +93,7 @@ def fact(finding: Finding, name: str, lang: str = FRENCH) -> str:
             "column": finding.column or "",
             "official_id": finding.rule,
         }.get(name, "")
-    is_official = finding.code.startswith("OFF-")
+    is_official = finding.code.startswith(_OFFICIAL)
     limit = PROSE_MAX if name in _PROSE or (is_official and name == "text") else VALUE_MAX
     words = str(found)
     if lang != ENGLISH:

@@ -22,7 +22,10 @@ def as_json(verdict: Verdict, file: str, lang: str = message.FRENCH, *, profile:
         "directory": (
             {"snapshot": verdict.snapshot.name, "date": verdict.snapshot.day.isoformat()} if verdict.snapshot else None
         ),
-        "packs": [{"name": pack.name, "engine": pack.engine, "sha256": pack.sha256} for pack in read.packs],
+        "packs": [
+            {"name": pack.name, "engine": pack.engine, "version": pack.version, "sha256": pack.sha256}
+            for pack in read.packs
+        ],
         "not_judged": list(verdict.not_judged),
         "members": [
             {"name": m.name, "sha256": m.sha256, "size_bytes": m.size_bytes, "kind": m.kind.value} for m in read.members

@@ -57,6 +57,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "lot": Event("info", (*_LOT, "kind", "seconds", "fault")),
         "lease_lost": Event("warning", (*_LOT, "kind", "seconds")),
         "retry": Event("warning", ("tries", "sqlstate")),
+        "rule_cache": Event("warning", ("place", "fault")),
         "fault": Event("error", ("place", "fault", "at", "partner", "lot", "attempt", "sha256", "name_sha256")),
         "alert": Event("warning", ("name", "subject", "step", "told")),
         "alert untold": Event("error", ("name", "subject", "step")),

@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, self_check
 from pipeline.adapters.ledger.rows import Deposit
 from pipeline.adapters.read_pool import ReadPool, ReadRequest
+from pipeline.adapters.rule_cache import CACHE, base_folder
+from pipeline.adapters.rule_engines import CHOICE
 from pipeline.model import Read
 from pipeline.running.home import Home
 
@@ -17,8 +19,10 @@ def readers(home: Home) -> ReadPool:
     """The reading processes of this home; an official file that is not the listed one stops everything."""
     settings = home.settings
     self_check(accepted=settings.artefacts.accepted)
-    accepted = {ACCEPTED_DIGESTS: ",".join(settings.artefacts.accepted)}
-    return ReadPool(settings.readers, home.reader, settings.reader_timeout_s, accepted)
+    given = {ACCEPTED_DIGESTS: ",".join(settings.artefacts.accepted), CHOICE: settings.rules.engine}
+    if (cache := base_folder()) is not None:  # named once: a reader stands in another folder
+        given[CACHE] = str(cache)
+    return ReadPool(settings.readers, home.reader, settings.reader_timeout_s, given)
 
 
 def ask(home: Home, pool: ReadPool, deposit: Deposit, spool: Path) -> "Future[Read]":

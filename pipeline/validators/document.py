@@ -83,7 +83,7 @@ def examine(
             )
     ran: tuple[PackRun, ...] = ()
     if seen.kind is not Kind.MIXED:
-        official, ran = packs.judge(parsed.text, claim, guideline, seen.kind, seen.name, tools, tree=parsed.tree)
+        official, ran = packs.judge(parsed, claim, guideline, seen.kind, seen.name, tools)
         on_invoice += official
 
     judged = []

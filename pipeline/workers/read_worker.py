@@ -6,6 +6,7 @@ both languages. The bytes of an issuer are parsed nowhere else. It ends when its
 """
 
 import os
+import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -15,10 +16,12 @@ from pydantic import BaseModel, TypeAdapter
 
 from pipeline import judge
 from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
-from pipeline.adapters.saxon_pool import SaxonEngine
+from pipeline.adapters.rule_cache import Trouble
+from pipeline.adapters.rule_engines import RuleEngines, chosen
 from pipeline.adapters.system_errors import as_fault, bug
 from pipeline.model import Read, Received
 from pipeline.ports import Fault, RuleEngine, Said, Schemas, Tools
+from pipeline.running.log import opened, silent
 from pipeline.terms import Terms
 from pipeline.validators.pdf_objects import limit_qpdf
 
@@ -49,8 +52,16 @@ def main() -> None:
     incoming, outgoing = _private_pipes()
     limit_qpdf()  # process-wide, before any document
     artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
-    with SaxonEngine(artefacts) as rules:
+    with RuleEngines(artefacts, chosen(), _warn) as rules:
         serve(incoming, outgoing, InstalledSchemas(artefacts), rules)
+
+
+def _warn(trouble: Trouble) -> None:
+    """A cache of compiled rules that cannot be used: for the log where there is one, else for whoever looks."""
+    log = opened()
+    log("rule_cache", place=trouble.place, fault=trouble.word)
+    if log is silent:
+        print(f"chorus-edi : {trouble.said.in_words()}", file=sys.stderr)
 
 
 def serve(incoming: BinaryIO, outgoing: BinaryIO, schemas: Schemas, rules: RuleEngine) -> None:

@@ -19,12 +19,13 @@ import resource
 import signal
 import struct
 import sys
+from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipeline.workers import svrl
-from pipeline.workers.stylesheet import CODE_LIST_PARAMETER, UnfitSheet, tuned
+from pipeline.workers.stylesheet import CODE_LIST_PARAMETER, UnfitSheet, reduced, tuned
 
 LENGTH = struct.Struct(">I")
 STOPPED_CHARS_MAX = 1_000
@@ -52,15 +53,18 @@ class Packs:
         doctype = "http://apache.org/xml/features/disallow-doctype-decl"
         self._saxon.set_configuration_property(f"{feature}parserFeature?uri={doctype}", "true")
         self._compiler = self._saxon.new_xslt30_processor()
-        self._compiled: dict[str, Any] = {}
+        self._compiled: dict[str, tuple[str, Any]] = {}
 
-    def load(self, pack: str, sheet: str, code_list: str) -> Answer:
-        """Compile a pack from the text of its sheet; the digests are those of the very bytes that were compiled."""
+    def load(self, key: str, pack: str, sheet: str, code_list: str, modes: Collection[str]) -> Answer:
+        """Compile a pack from the text of its sheet, or some of its patterns (`modes`), to be run under this key.
+
+        The digests are those of the very bytes that were compiled.
+        """
         try:
             sheet_bytes = Path(sheet).read_bytes()
             code_list_bytes = Path(code_list).read_bytes() if code_list else b""
             text = tuned(sheet_bytes.decode(), Path(code_list).name if code_list else "")
-            executable = self._compiler.compile_stylesheet(stylesheet_text=text)
+            executable = self._compiler.compile_stylesheet(stylesheet_text=reduced(text, modes) if modes else text)
             if code_list:
                 codes = self._saxon.parse_xml(xml_text=code_list_bytes.decode())
                 executable.set_parameter(CODE_LIST_PARAMETER, codes)
@@ -71,16 +75,17 @@ class Packs:
                 f"pack {pack} cannot be compiled: {cause}; {_INSTALL}",
             )
         executable.set_property("!indent", "no")
-        self._compiled[pack] = executable
+        self._compiled[key] = pack, executable
         return {"sheet": sha256(sheet_bytes).hexdigest(), "code_list": sha256(code_list_bytes).hexdigest()}
 
-    def run(self, pack: str, document: bytes) -> Answer:
-        executable = self._compiled.get(pack)
-        if executable is None:
+    def run(self, key: str, document: bytes, ordinals: Collection[int]) -> Answer:
+        """What was compiled under a key says of a document; `ordinals`: the only assertions asked for, none: all."""
+        if key not in self._compiled:
             return _fault(
-                f"le jeu de règles {pack} n'est pas chargé ; c'est une erreur interne, la signaler",
-                f"pack {pack} is not loaded; this is a bug, report it",
+                f"le jeu de règles {key} n'est pas chargé ; c'est une erreur interne, la signaler",
+                f"pack {key} is not loaded; this is a bug, report it",
             )
+        pack, executable = self._compiled[key]
         try:
             tree = self._saxon.parse_xml(xml_text=document.decode())
             answer = executable.transform_to_string(xdm_node=tree)
@@ -97,7 +102,7 @@ class Packs:
                 f"le jeu de règles {pack} n'a rien répondu ; {_INSTALL}",
                 f"pack {pack} gave no answer; {_INSTALL}",
             )
-        return {"hits": svrl.hits(answer, pack)}
+        return {"hits": svrl.hits(answer, pack, frozenset(ordinals))}
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
@@ -109,9 +114,11 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         if packs is None:
             answer: Answer = missing
         elif header["do"] == "load":
-            answer = packs.load(header["pack"], header["sheet"], header["code_list"])
+            answer = packs.load(
+                header["key"], header["pack"], header["sheet"], header["code_list"], frozenset(header["modes"])
+            )
         else:
-            answer = packs.run(header["pack"], document)
+            answer = packs.run(header["key"], document, header["ordinals"])
         body = json.dumps(answer | {"frame": header["frame"]}, separators=(",", ":")).encode()
         sink.write(LENGTH.pack(len(body)) + body)
         sink.flush()

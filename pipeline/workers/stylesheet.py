@@ -5,9 +5,12 @@ each run, and nothing can be read once URI access is closed. Each assertion tell
 
 What can give nothing goes, where the sheet itself shows that it cannot: a walk of the whole document once per pattern,
 the visit of each attribute in each pattern, the list of the rules that fired. That is half of what is left to pay.
+
+`reduced` keeps a few patterns of a sheet, for what another engine leaves to this one.
 """
 
 import re
+from collections.abc import Collection
 
 CODE_LIST_PARAMETER = "codedb_doc"
 ORDINAL = "ordinal"
@@ -20,6 +23,8 @@ _ASSERTION = re.compile(r"<!--.*?-->|<svrl:(?:failed-assert|successful-report)(?
 _FIRED_RULE = re.compile(rf"<svrl:fired-rule{_ATTRIBUTES}/>")
 _IDLE_WALK = re.compile(r"<xsl:apply-templates\s*/>(?=\s*</svrl:active-pattern>)")
 _TEMPLATE = re.compile(rf"<xsl:template({_ATTRIBUTES})(/?)>")
+_APPLY = re.compile(rf"<xsl:apply-templates({_ATTRIBUTES})/>")
+_FROM_THE_TOP = re.compile(r"""\sselect\s*=\s*["']/["']""")
 _VISIT = re.compile(r"""(<xsl:apply-templates\s+mode="M[0-9]+"\s+select=")@\*\|\*(?="\s*/>)""")
 _MATCH = re.compile(r"""\smatch\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _MODE = re.compile(r"""\smode\s*=\s*["']([^"']*)["']""")
@@ -64,6 +69,24 @@ def tuned(sheet: str, code_list: str) -> str:
     if not _is_about_attributes(templates):
         sheet = _VISIT.sub(r"\1*", sheet)
     return _with_ordinals(_FIRED_RULE.sub("", sheet))
+
+
+def reduced(sheet: str, modes: Collection[str]) -> str:
+    """The same sheet, of which the document runs these patterns alone; ordinals stay those of the whole sheet.
+
+    A sheet that does not write the call of each of them once, as all do, runs whole: slower, and as right.
+    """
+    kept = []
+
+    def called(match: re.Match[str]) -> str:
+        mode = _MODE.search(match[1])
+        if mode is None or not _PATTERN_MODE.fullmatch(mode[1]) or not _FROM_THE_TOP.search(match[1]):
+            return match[0]
+        kept.append(mode[1])
+        return match[0] if mode[1] in modes else ""
+
+    shorter = _APPLY.sub(called, sheet)
+    return shorter if all(kept.count(mode) == 1 for mode in modes) else sheet
 
 
 def _templates(sheet: str) -> list[tuple[str, str, bool]]:

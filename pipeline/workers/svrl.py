@@ -1,22 +1,18 @@
 """The answer of a stylesheet (SVRL) read into hits: id, flag, location, text, report or assertion."""
 
-import re
+from collections.abc import Collection
 
+from pipeline.validators.official.told import HITS_MAX, TEXT_CHARS_MAX, rule_id, text_of
 from pipeline.workers.stylesheet import ORDINAL
-
-TEXT_CHARS_MAX = 1_000  # French texts quote the value, which may be an attachment of 13 MB
-HITS_MAX = 20_000  # a report takes no more lines than that
 
 Row = tuple[str, str, str, str, bool]
 
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
-_HEAD_ID = re.compile(r"\[([^\[\]\s]+)\]")
-_BLANKS = re.compile(r"[ \t\r\n]+")
 
 
-def hits(answer: str, pack: str) -> list[Row]:
+def hits(answer: str, pack: str, ordinals: Collection[int] = ()) -> list[Row]:
     """Read the hits in the order of the sheet. The id is the one at the head of the text, else the attribute, else
-    the pack and the ordinal of the assertion in the sheet.
+    the pack and the ordinal of the assertion in the sheet. `ordinals`: the only assertions that count; none: all do.
     """
     if "<svrl:failed-assert" not in answer and "<svrl:successful-report" not in answer:
         return []  # nothing fired: spare the parse
@@ -26,10 +22,11 @@ def hits(answer: str, pack: str) -> list[Row]:
     root = etree.fromstring(answer.encode(), etree.XMLParser(huge_tree=True, resolve_entities=False, no_network=True))
     found: list[Row] = []
     for element in root.iterchildren(f"{_SVRL}failed-assert", f"{_SVRL}successful-report"):
+        if ordinals and int(element.get(ORDINAL, "0")) not in ordinals:
+            continue
         said = element.find(f"{_SVRL}text")
-        text = "" if said is None else _BLANKS.sub(" ", "".join(map(str, said.itertext()))).strip(" ")
-        head = _HEAD_ID.match(text)
-        rule = head[1] if head else element.get("id") or f"{pack}#{element.get(ORDINAL)}"
+        text = "" if said is None else text_of("".join(map(str, said.itertext())))
+        rule = rule_id(text, element.get("id", ""), pack, element.get(ORDINAL, ""))
         is_report = element.tag == f"{_SVRL}successful-report"
         found.append((rule, element.get("flag", ""), element.get("location", ""), text[:TEXT_CHARS_MAX], is_report))
     if len(found) > HITS_MAX:  # keep what may refuse the document

@@ -98,7 +98,7 @@ def locked(s3_account: S3Account, tmp_path_factory: pytest.TempPathFactory) -> B
     return Bucketful(s3_account, tmp_path_factory.mktemp("copies"), lock=True)
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.services)])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
     partner = f"P{next(_numbers):05d}"
     if request.param == "folder":

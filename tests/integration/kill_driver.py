@@ -50,7 +50,7 @@ def serve_readers(path: str) -> None:
 
 def answer_one(link: socket.socket, schemas: read_worker.InstalledSchemas) -> None:
     """What `read_worker.main` does, over a socket."""
-    with link.makefile("rb") as incoming, link.makefile("wb") as outgoing, read_worker.SaxonEngine() as rules:
+    with link.makefile("rb") as incoming, link.makefile("wb") as outgoing, read_worker.RuleEngines() as rules:
         read_worker.serve(incoming, outgoing, schemas, rules)
 
 

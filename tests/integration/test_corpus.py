@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.boundary import REFUSED, run
+from pipeline.codes import official
 
 CORPUS = os.environ.get("CHORUS_EDI_CORPUS", "")
 OFFICIAL_MIN = 110  # documents that ran an official pack: fewer means that claims are not recognised any more
@@ -80,5 +81,15 @@ def test_the_official_rules_run_on_them(checked):
     for name, count in sorted(packs.items()):
         print(f"{name}: {count} documents")
     assert sum(1 for v in verdicts if v["packs"]) >= OFFICIAL_MIN
-    assert {pack["engine"] for v in verdicts for pack in v["packs"]} == {"saxon"}
+    assert {pack["engine"] for v in verdicts for pack in v["packs"]} == {"compiled"}
     assert all(len(pack["sha256"]) == 64 for v in verdicts for pack in v["packs"])
+
+
+def test_every_business_rule_that_they_break_is_told_in_our_words(checked):
+    _, verdicts, _ = checked
+    found = [f for v in verdicts for i in v["invoices"] for f in i["findings"]]
+    business = [f for f in found if f["rule"].startswith(("BR-", "PEPPOL-"))]
+    print("business rules broken:", dict(Counter(f["rule"] for f in business)))
+    assert business
+    assert [f["rule"] for f in business if official.told(f["rule"]) is None] == []
+    assert all(" ; texte officiel : " in f["message"] for f in business)

@@ -14,7 +14,7 @@ from pipeline.adapters.artefacts import InstalledSchemas
 from pipeline.cli import catalogue
 from pipeline.cli.boundary import DEBUG, FAULT, REFUSED, run
 from pipeline.model import PackRun, Received
-from pipeline.ports import Fault, RulesRan, Said
+from pipeline.ports import Fault, RulesRan, Said, XmlDocument
 from pipeline.terms import Terms
 from pipeline.workers import read_worker
 
@@ -149,7 +149,7 @@ def test_a_name_that_a_partner_chose_cannot_write_on_the_terminal_nor_into_a_she
 class NoRules:
     """An engine that cannot run."""
 
-    def run(self, pack: str, document: bytes) -> RulesRan:
+    def run(self, pack: str, document: XmlDocument) -> RulesRan:
         raise Fault(Said("moteur absent", "no engine"))
 
     def describe(self, pack: str) -> PackRun:

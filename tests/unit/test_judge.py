@@ -31,7 +31,7 @@ from pipeline.model import (
     Structure,
     Verdict,
 )
-from pipeline.ports import RulesRan, Tools
+from pipeline.ports import RulesRan, Tools, XmlDocument
 from pipeline.terms import CTC, FindingLimits, Switches, Terms
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ IN, NO, WAITS = InvoiceOutcome.INTEGRATED, InvoiceOutcome.REFUSED, InvoiceOutcom
 class NoRules:
     """The documents of this file claim nothing: no official rule may run."""
 
-    def run(self, pack: str, document: bytes) -> RulesRan:
+    def run(self, pack: str, document: XmlDocument) -> RulesRan:
         raise AssertionError(pack)
 
     def describe(self, pack: str):

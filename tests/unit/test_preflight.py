@@ -12,7 +12,7 @@ from pipeline import preflight
 from pipeline.adapters.artefacts import InstalledSchemas
 from pipeline.adapters.directory_files import as_known
 from pipeline.model import FlowState, Snapshot, Verdict
-from pipeline.ports import RulesRan, Tools
+from pipeline.ports import RulesRan, Tools, XmlDocument
 from pipeline.preflight import Preflight, files
 from pipeline.terms import FlowLimits, Terms
 
@@ -25,7 +25,7 @@ SCHEMAS = InstalledSchemas()
 class NoRules:
     """The documents of this file claim nothing: no official rule may run."""
 
-    def run(self, pack: str, document: bytes) -> RulesRan:
+    def run(self, pack: str, document: XmlDocument) -> RulesRan:
         raise AssertionError(pack)
 
     def describe(self, pack: str):

@@ -120,3 +120,15 @@ def test_settings_that_may_not_be_read_are_a_fault(tmp_path: Path, monkeypatch: 
     with pytest.raises(Fault, match=r"settings\.toml cannot be read") as told:
         settings.load(tmp_path)
     assert "est illisible : accès refusé ; corriger ce fichier" in told.value.in_words()
+
+
+def test_the_engine_of_the_rules_is_one_of_three_or_each_packs_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.load(tmp_path).rules.engine == ""
+    assert settings.load(written(tmp_path, '[rules]\nengine = "both"\n')).rules.engine == "both"
+    monkeypatch.setenv("CHORUS_EDI_RULES__ENGINE", "saxon")
+    assert settings.load(tmp_path).rules.engine == "saxon"
+    monkeypatch.setenv("CHORUS_EDI_RULES__ENGINE", "xslt")
+    with pytest.raises(Fault, match="engine = xslt: expected one of compiled, saxon, both"):
+        settings.load(tmp_path)

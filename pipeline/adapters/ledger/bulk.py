@@ -1,9 +1,12 @@
-"""Many rows at once, in and out: on PostgreSQL thousands of INSERTs are slow, and a result comes whole unless asked."""
+"""Many rows at once, in and out: on PostgreSQL thousands of INSERTs are slow, and a result comes whole unless asked.
+
+The statements are our own: SQLAlchemy prepares the values of each row by itself, at the price of the insert.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, Table, insert, text
+from sqlalchemy import Connection, Insert, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 STREAM_ROWS = 5_000  # in memory at a time
@@ -39,15 +42,15 @@ def streamed(db: Connection, query: Select[Any]) -> Iterable[Any]:
 def _insert(db: Connection, table: Table, rows: Rows, *, leave: bool) -> None:
     if not rows:
         return
-    if db.dialect.name == "sqlite":
-        db.execute(if_absent(db, table) if leave else insert(table), rows)
-        return
     names = list(rows[0])
     columns = ", ".join(f'"{name}"' for name in names)
+    leaving = " ON CONFLICT DO NOTHING" if leave else ""
+    if db.dialect.name == "sqlite":
+        told = f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join('?' * len(names))}){leaving}"  # noqa: S608
+        db.exec_driver_sql(told, [tuple([row[name] for name in names]) for row in rows])
+        return
     arrays = ", ".join(f"CAST(:{name} AS {_kind(db, table, name)}[])" for name in names)
-    told = f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({arrays})"  # noqa: S608
-    if leave:
-        told += " ON CONFLICT DO NOTHING"
+    told = f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({arrays}){leaving}"  # noqa: S608
     db.execute(text(told), {name: [row[name] for row in rows] for name in names})
 
 

@@ -5,7 +5,7 @@ repeated: what is there already is left alone.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,6 @@ from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
 from pipeline.adapters.ledger import bulk, locks
 from pipeline.adapters.ledger import tables as t
-from pipeline.adapters.ledger.bulk import if_absent
 from pipeline.adapters.ledger.rows import (
     Deposit,
     Lot,
@@ -110,8 +109,7 @@ def reserve(
          "deposit_id": first[k][0].id, "rank": first[k][1]}
         for k in sorted(first, key=_key_order)
     ]  # fmt: skip
-    if rows:
-        db.execute(if_absent(db, t.number_claims), rows)
+    bulk.add_absent(db, t.number_claims, rows)
     return others_have(db, wanted)
 
 
@@ -132,19 +130,24 @@ def others_have(
     return lost
 
 
-def _claims_of(db: Connection, keys: Iterable[NumberKey]) -> dict[tuple[str, str, str, int], list[Any]]:
+def _claims_of(db: Connection, keys: Collection[NumberKey]) -> dict[tuple[str, str, str, int], list[Any]]:
+    """The claims on these numbers of these suppliers, by (supplier type, supplier, number, year), oldest first.
+
+    By two lists, not by one of triples: SQLite looks each pair up in the primary key, and reads every claim otherwise.
+    """
     n, d = t.number_claims, t.deposits
     found: dict[tuple[str, str, str, int], list[Any]] = {}
-    where = tuple_(n.c.supplier, n.c.number, n.c.year)
-    for part in chunks(sorted({(k.supplier, k.number, k.year) for k in keys})):
-        query = (
-            select(n, d.c.partner, d.c.name, d.c.received_at)
-            .join(d, d.c.id == n.c.deposit_id)
-            .where(where.in_(part))
-            .order_by(n.c.deposit_id, n.c.rank)
-        )
-        for row in db.execute(query):
-            found.setdefault((row.supplier_type, row.supplier, row.number, row.year), []).append(row)
+    suppliers = sorted({key.supplier for key in keys})
+    for numbers in chunks(sorted({key.number for key in keys})):
+        for some in chunks(suppliers):
+            query = (
+                select(n, d.c.partner, d.c.name, d.c.received_at)
+                .join(d, d.c.id == n.c.deposit_id)
+                .where(n.c.supplier.in_(some), n.c.number.in_(numbers))
+                .order_by(n.c.deposit_id, n.c.rank)
+            )
+            for row in db.execute(query):
+                found.setdefault((row.supplier_type, row.supplier, row.number, row.year), []).append(row)
     return found
 
 
@@ -218,7 +221,9 @@ def _first_answer(rows: _Rows, one: Answered) -> None:
         "deposit_id": deposit.id, "interface": read.interface, "announced": read.announced,
         "state": verdict.state.value,
         "snapshot": snapshot.name if snapshot else "", "snapshot_day": day_text(snapshot.day) if snapshot else None,
-        "packs": compact([{"name": p.name, "engine": p.engine, "sha256": p.sha256} for p in read.packs]),
+        "packs": compact(
+            [{"name": p.name, "engine": p.engine, "version": p.version, "sha256": p.sha256} for p in read.packs]
+        ),
         "not_judged": compact(list(verdict.not_judged)), "members": compact(members),
         "members_refused": sum(m["refused"] is True for m in members), "declared": compact(declared(verdict)),
         "expanded_bytes": read.expanded_bytes,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.commits import HOLDS_NUMBER
@@ -14,11 +14,14 @@ def lookalikes(db: Connection, partner: str, numbers: Iterable[str]) -> list[Loo
     """Invoices of this partner, integrated or pending, with one of these numbers."""
     i, d = t.invoices, t.deposits
     found: list[Lookalike] = []
+    holds = func.coalesce(i.c.outcome, "").in_(
+        HOLDS_NUMBER
+    )  # no index for it: that one leads to all that is integrated
     for part in chunks(sorted(set(numbers))):
         query = (
             select(i, d.c.name.label("flow_name"))
             .join(d, d.c.id == i.c.deposit_id)
-            .where(i.c.partner == partner, i.c.number.in_(part), i.c.outcome.in_(HOLDS_NUMBER))
+            .where(i.c.partner == partner, i.c.number.in_(part), holds)
             .order_by(i.c.deposit_id, i.c.rank)
         )
         found += [

@@ -7,7 +7,7 @@ temporary name is gone was delivered: the partner may have fetched it since.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, tuple_, update
 
 from pipeline.adapters.ledger import bulk
 from pipeline.adapters.ledger import tables as t
@@ -27,13 +27,10 @@ def unsent(db: Connection, lot: Lot) -> list[ToSend]:
 def advance(db: Connection, lot: Lot, files: Sequence[ToSend], before: str, after: str) -> None:
     """Record one step of these files; one that is not where we think, or no longer in this lot, is left alone."""
     o = t.outbox
-    by_place: dict[str, list[str]] = {}
-    for file in files:
-        by_place.setdefault(file.place, []).append(file.name)
-    for place, names in by_place.items():
-        for part in chunks(names):
-            where = (o.c.place == place) & o.c.name.in_(part) & (o.c.state == before) & (o.c.lot_id == lot.id)
-            db.execute(update(o).where(where).values(state=after))
+    named = tuple_(o.c.place, o.c.name)
+    for part in chunks([(file.place, file.name) for file in files]):
+        where = named.in_(part) & (o.c.state == before) & (o.c.lot_id == lot.id)
+        db.execute(update(o).where(where).values(state=after))
 
 
 def add(db: Connection, files: Sequence[ToSend], lot: Lot | None) -> None:

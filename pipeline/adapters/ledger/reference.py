@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from pipeline.adapters.ledger import bulk, locks
 from pipeline.adapters.ledger import tables as t
@@ -193,8 +193,10 @@ def suppliers(db: Connection, snapshot_id: int, keys: Iterable[tuple[str, str]])
     s = t.suppliers
     known: set[tuple[str, str]] = set()
     for part in chunks(sorted(set(keys))):
-        where = (s.c.snapshot_id == snapshot_id) & tuple_(s.c.type, s.c.identifier).in_(part) & (s.c.is_active == 1)
-        known.update((row.type, row.identifier) for row in db.execute(select(s.c.type, s.c.identifier).where(where)))
+        identifiers = sorted({identifier for _, identifier in part})
+        where = (s.c.snapshot_id == snapshot_id) & s.c.identifier.in_(identifiers) & (s.c.is_active == 1)
+        rows = db.execute(select(s.c.type, s.c.identifier).where(where))
+        known.update({(row.type, row.identifier) for row in rows}.intersection(part))
     return frozenset(known)
 
 

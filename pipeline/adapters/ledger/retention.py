@@ -167,8 +167,8 @@ def among(db: Connection, keys: Iterable[Key]) -> frozenset[Key]:
     found: set[Key] = set()
     locks.share(db, _PURGED)
     for part in chunks(sorted(set(keys))):
-        query = select(_P.c.owner, _P.c.sha256).where(pair(_P.c.owner, _P.c.sha256).in_(part))
-        found.update((r.owner, r.sha256) for r in db.execute(query))
+        query = select(_P.c.owner, _P.c.sha256).where(_near(part, _P.c.owner, _P.c.sha256))
+        found.update({(r.owner, r.sha256) for r in db.execute(query)}.intersection(part))
     return frozenset(found)
 
 

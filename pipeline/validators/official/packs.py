@@ -12,12 +12,12 @@ from pipeline import codes
 from pipeline.codes import Code, Severity
 from pipeline.model import Finding, Kind, PackRun
 from pipeline.model import finding as make
-from pipeline.ports import Hit, Tools
+from pipeline.ports import Hit, Tools, XmlDocument
 from pipeline.terms import CTC, Terms
 from pipeline.validators.official import results
 from pipeline.validators.official.claims import Claim
 from pipeline.validators.official.claims import claim as claim_of
-from pipeline.validators.official.places import Document, Tree
+from pipeline.validators.official.places import Document
 from pipeline.values import Text
 
 UBL_PACKS = ("en16931-ubl", "extended-ctc-fr-ubl", "br-fr-ubl")
@@ -45,23 +45,14 @@ class Planned:
 
 
 def judge(
-    document: bytes,
-    claim: Claim,
-    guideline: Text | None,
-    kind: Kind,
-    member: str,
-    tools: Tools,
-    *,
-    tree: Tree | None = None,
+    document: XmlDocument, claim: Claim, guideline: Text | None, kind: Kind, member: str, tools: Tools
 ) -> tuple[tuple[Finding, ...], tuple[PackRun, ...]]:
-    """Run the packs a document is held to. `document` is the re-serialised tree of the hardened parse; `tree`, where it
-    is given, is that tree: findings then tell the line in the issuer's file.
-    """
+    """Run the packs a document is held to."""
     if kind not in {Kind.UBL, Kind.CII, Kind.FACTURX}:
         return (), ()
     terms = tools.terms
     found = list(_on_the_claim(claim, guideline, member, terms))
-    places = Document(document, tree)
+    places = Document(document)
     ran: list[PackRun] = []
     for planned in plan(claim, kind, terms):
         ran.append(tools.rules.describe(planned.pack))

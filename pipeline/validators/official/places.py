@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from pipeline.ports import XmlDocument
 from pipeline.readers.walk import STEPS, source_line
 from pipeline.validators.rule import shown
 
@@ -14,8 +15,6 @@ _STEP = re.compile(
     r"|/@(?:\*\[local-name\(\)='(?P<attribute>[^']*)' and namespace-uri\(\)='(?P<attribute_uri>[^']*)'\]"
     r"|(?P<own>[^\[/]+))"
 )
-
-Tree = etree._ElementTree  # what lxml calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +27,12 @@ class Place:
 
 
 class Document:
-    """The document a pack ran on, to find places in. It is parsed only when something was found.
+    """The document a pack ran on, to find places in. Its tree is that of the original file: lines are the issuer's."""
 
-    `tree` is that of the original file, whose lines are the issuer's; without it no line is told.
-    """
-
-    def __init__(self, document: bytes, tree: Tree | None = None) -> None:
-        self._document = document
-        self._tells_lines = tree is not None
-        self._root = None if tree is None else tree.getroot()
+    def __init__(self, document: XmlDocument) -> None:
+        if document.tree is None:
+            raise ValueError("a document without a tree has no places")
+        self._root = document.tree.getroot()
         self._children: dict[tuple[etree._Element, str], Sequence[etree._Element]] = {}
 
     def place(self, location: str) -> Place:
@@ -66,30 +62,23 @@ class Document:
     def holding(self, value: str) -> Place | None:
         """The first element whose text is this value."""
         wanted = value.strip()
-        for element in self._parsed().iter(etree.Element):
+        for element in self._root.iter(etree.Element):
             if len(element) == 0 and (element.text or "").strip() == wanted:
                 steps = [*reversed([*element.iterancestors()]), element]
                 return self._place("".join(f"/{_shown_with_rank(step)}" for step in steps), element, wanted)
         return None
 
     def _place(self, path: str, element: etree._Element | None, value: str) -> Place:
-        line = source_line(element) if self._tells_lines and element is not None else 0
+        line = 0 if element is None else source_line(element)
         return Place(path, line, shown(value))
 
     def _namesakes(self, parent: etree._Element | None, step: re.Match[str]) -> Sequence[etree._Element]:
         tag = _clark(step["uri"], step["local"] or step["plain"])
         if parent is None:
-            root = self._parsed()
-            return [root] if root.tag == tag else []
+            return [self._root] if self._root.tag == tag else []
         if (parent, tag) not in self._children:  # thousands of hits may stand under one parent
             self._children[parent, tag] = parent.findall(tag)
         return self._children[parent, tag]
-
-    def _parsed(self) -> etree._Element:
-        if self._root is None:
-            parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True)
-            self._root = etree.fromstring(self._document, parser)
-        return self._root
 
 
 def _clark(uri: str | None, local: str) -> str:

@@ -24,13 +24,18 @@ def severity(hit: Hit, pack: str, level: Severity, *, is_listed: bool) -> Severi
 
 
 def finding(hit: Hit, code: Code, pack: str, level: Severity, document: Document, member: str) -> Finding:
+    """A hit with its official id and text, where it stands, and the term it is about if it is a rule that we tell."""
+    from pipeline.codes.official import told  # here: most documents break no rule, and the table takes some 3 ms
+
+    ours = told(hit.id, hit.text)
     place = document.place(hit.location)
     facts: dict[str, str | int] = {"official_id": hit.id, "text": hit.text}
     if "path" in code.facts:
         facts["path"] = place.path
     return Finding(
-        hit.id, code.id, level, pack, member, path=place.path, line=place.line, value=place.value, facts=facts
-    )
+        hit.id, code.id, level, pack, member, ours.at if ours else "", place.path, place.line, value=place.value,
+        facts=facts,
+    )  # fmt: skip
 
 
 _QUOTED = re.compile(r'Cannot convert string "(?P<value>.*)" to |\(u?"(?P<first>[^"]*)"')

@@ -187,3 +187,25 @@ def test_the_explainer_fetches_nothing_that_the_document_names(own: Path) -> Non
         f'xsi:noNamespaceSchemaLocation="{elsewhere.as_uri()}"/>'
     ).encode()
     assert list(InstalledSchemas(own=own).explainer("mixed").reasons(document))
+
+
+def test_a_sheet_tells_its_version_where_it_has_one() -> None:
+    told = {pack: Artefacts().version(files.sheet) for pack, files in PACKS.items()}
+    assert told == {
+        "facturx-minimum": "1.09", "facturx-basicwl": "1.09.2", "facturx-basic": "1.09", "facturx-en16931": "1.09.2",
+        "facturx-extended": "1.09.2", "en16931-ubl": "1.3.16", "extended-ctc-fr-cii": "", "extended-ctc-fr-ubl": "",
+        "br-fr-cii": "", "br-fr-ubl": "",
+    }  # fmt: skip
+
+
+def test_the_content_of_a_file_is_that_of_its_digest_or_a_fault(copied: Path) -> None:
+    mine, name = Artefacts(copied), PACKS["facturx-minimum"].sheet
+    assert mine.content(name) == (installed_folder() / name).read_bytes()
+    (copied / name).write_bytes(b"<other/>")
+    with pytest.raises(Fault, match="changed while"):
+        mine.content(name)
+    (copied / name).unlink()
+    with pytest.raises(Fault, match="cannot be read"):
+        mine.content(name)
+    with pytest.raises(Fault, match="cannot be read"):
+        Artefacts(copied).content(name)

@@ -43,10 +43,23 @@ def test_json_tells_the_whole_row(cli):
     assert (told["message_fr"], told["remedy_en"]) == (row.message_fr, row.remedy_en)
 
 
+@pytest.mark.parametrize("typed", ["BR-FR-10/BT-30", "br-fr-10_bt-30"])
+def test_an_official_rule_that_we_tell_is_explained_as_its_sheets_spell_it(cli, typed):
+    said = cli("explain", typed)
+    assert said.code == 0
+    assert said.out.splitlines()[0] == "BR-FR-10_BT-30"
+    assert "le SIREN du fournisseur (BT-30) manque" in " ".join(said.out.split())
+    assert "schemeID 0002" in said.out and "ram:SellerTradeParty" in said.out and "cbc:CompanyID" in said.out
+    english = cli("explain", typed, "--lang", "en")
+    assert "the SIREN of the seller (BT-30) is missing" in " ".join(english.out.split())
+    (told,) = cli("explain", typed, "--format", "json").objects
+    assert (told["rule"], told["at"]) == ("BR-FR-10_BT-30", "BT-30")
+
+
 def test_an_unknown_code_says_where_the_list_is(cli):
     said = cli("explain", "ABC-999")
     assert (said.code, said.out) == (2, "")
-    assert "docs/codes.md" in said.err
+    assert "docs/codes.md" in said.err and "docs/official-rules.md" in said.err
 
 
 def test_flows_lists_every_interface_code_open_or_not(cli):

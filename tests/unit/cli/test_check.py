@@ -1,5 +1,6 @@
 """`check`: its options, its texts, its exit codes."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from fixtures.case import flow_name
 from fixtures.make import ROOT
 from pipeline.cli import check
 from pipeline.cli.boundary import USAGE
+from pipeline.codes import official
 
 DIRECTORY = ("--directory", ROOT / "directory")
 EN16931 = f"FSO1100A/{flow_name('FSO1100A', 'EN16931')}"
@@ -212,3 +214,64 @@ def test_nothing_is_written(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cli("check", ROOT / ARCHIVE, *DIRECTORY)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "taken", "given", "rule", "at", "element"),
+    [
+        (EN16931, rb"<cbc:PayableAmount ([^>]*)>[^<]*<", rb"<cbc:PayableAmount \1>1.00<", "BR-CO-16", "BT-115", "cac:LegalMonetaryTotal/cbc:PayableAmount"),
+        (CLEAN, rb"(<ram:DuePayableAmount[^>]*>)[^<]*<", rb"\g<1>1.00<", "BR-CO-16", "BT-115", "ram:SpecifiedTradeSettlementHeaderMonetarySummation/ram:DuePayableAmount"),
+    ],
+)  # fmt: skip
+def test_an_official_rule_is_told_in_our_words_with_the_element_of_the_syntax(
+    cli, tmp_path, sample, taken, given, rule, at, element
+):
+    copied = tmp_path / "facture.xml"
+    written, count = re.subn(taken, given, (ROOT / sample).read_bytes(), flags=re.DOTALL)
+    assert count == 1
+    copied.write_bytes(written)
+    (told,) = cli("check", "--format", "json", copied).objects
+    found = [f for invoice in told["invoices"] for f in invoice["findings"] if f["rule"].startswith("BR-")]
+    assert [f["rule"] for f in found] == [rule]
+    ours = official.ALL[rule]
+    assert found[0]["at"] == at
+    assert found[0]["message"].startswith(f"{rule} : {ours.message_fr} ; texte officiel : Amount due for payment")
+    assert found[0]["remedy"] == f"{ours.remedy_fr} ; élément {element}"
+
+
+@pytest.mark.parametrize("engine", ["saxon", "compiled", "both"])
+def test_the_engine_is_chosen_and_named_and_finds_the_same(cli, engine):
+    (chosen,) = cli("check", ROOT / EN16931, "--engine", engine, "--format", "json").objects
+    (given,) = cli("check", ROOT / EN16931, "--format", "json").objects
+    assert [pack.pop("engine") for pack in chosen["packs"]] == [engine]
+    assert [pack.pop("engine") for pack in given["packs"]] == ["compiled"]
+    assert chosen == given
+    assert chosen["invoices"][0]["findings"]
+
+
+def test_an_engine_that_does_not_exist_is_one_sentence(cli):
+    said = cli("check", ROOT / EN16931, "--engine", "xslt")
+    assert said.code == USAGE
+    assert said.err == "chorus-edi : --engine xslt : attendu l'un de compiled, saxon, both\n"
+
+
+def test_a_cache_that_cannot_be_used_is_one_warning_and_the_same_verdict(cli, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    before = cli("check", ROOT / EN16931, ROOT / CLEAN)
+    monkeypatch.setenv("CHORUS_EDI_CACHE", str(tmp_path / "file"))
+    after = cli("check", ROOT / EN16931, ROOT / CLEAN)
+    assert (after.code, after.out) == (before.code, before.out)
+    assert after.err.count("\n") == 1
+    assert "sans effet sur les verdicts" in after.err
+    assert "verdicts are the same" in cli("check", ROOT / EN16931, "--lang", "en").err
+
+
+def test_a_check_of_compiled_rules_starts_no_process(cli, monkeypatch):
+    import subprocess
+
+    def refused(*given: object, **_: object) -> None:
+        raise AssertionError(given)
+
+    assert cli("check", ROOT / FACTURX).code == 0  # the program is in the cache now
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    assert cli("check", ROOT / FACTURX).code == 0

@@ -88,7 +88,7 @@ def verdict(state, invoices=(), findings=(), *, members=MEMBERS, omitted=0, anno
     )  # fmt: skip
     read = m.Read(
         received(**changed), announced, announced, (), files, tuple(i.read for i in invoices),
-        (m.PackRun("en16931-ubl", "saxon", "cd" * 32),),
+        (m.PackRun("en16931-ubl", "compiled", "cd" * 32, "1.3.16"),),
     )  # fmt: skip
     snapshot = m.Snapshot("annuaire-2026-11-20", date(2026, 11, 20))
     return m.Verdict(read, m.FlowState(state), tuple(findings), tuple(invoices), snapshot, ("CMT-*",))

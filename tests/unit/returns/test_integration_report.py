@@ -7,7 +7,8 @@ import io
 import pytest
 
 from pipeline.model import Finding, Severity
-from pipeline.returns import integration_report, names, report_rows
+from pipeline.returns import integration_report, names, rejects_of_the_day, report_rows
+from pipeline.returns.verdict import as_json
 from pipeline.terms import FindingLimits, Switches, Terms
 
 TERMS = Terms()
@@ -218,7 +219,33 @@ def test_an_official_rule_keeps_its_id_and_says_it_once(build):
     lines = report_rows.lines(
         build.verdict("IN_REJETE", [build.judged(1, official, outcome="refused")]), TERMS, lang="en"
     )
-    assert lines[0].label == "[BR-CO-15] Total with VAT."
+    said = (
+        "the invoice total with VAT (BT-112) is not the total without VAT (BT-109) plus the total VAT (BT-110); "
+        "official text: Total with VAT."
+    )
+    assert lines[0].label == f"[BR-CO-15] {said}"
+
+
+def test_our_sentence_the_official_text_and_our_remedy_stand_in_every_written_form(build, valid):
+    found = Finding(
+        "BR-FR-10/BT-30", "OFF-003", Severity.ERROR, pack="br-fr-ubl", at="BT-30", path="/Invoice", line=3,
+        facts={"official_id": "BR-FR-10/BT-30", "text": f"[BR-FR-10/BT-30] : Le SIREN {'9' * 900}.", "path": "/Invoice"},
+    )  # fmt: skip
+    verdict = build.verdict("IN_REJETE", [build.judged(1, found, outcome="refused")])
+    said = "le SIREN du fournisseur (BT-30) manque ou n'a pas exactement 9 chiffres ; texte officiel : Le SIREN 999"
+    remedy = "indiquez les 9 chiffres du SIREN, avec le schemeID 0002 ; élément cac:AccountingSupplierParty/"
+    line = rows(valid("flux-statut.xsd", render(verdict)))[0]
+    assert line["LibelleErreur"].startswith(f"[BR-FR-10/BT-30] {said}") and line["LibelleErreur"].endswith("9.")
+    assert "Emplacement : BT-30, /Invoice, ligne 3." in line["DescriptionErreur"]
+    assert f"À faire : {remedy}" in line["DescriptionErreur"]
+    table = report_rows.as_csv(report_rows.lines(verdict, TERMS)).decode()
+    rejects = rejects_of_the_day.render(rejects_of_the_day.of_verdict(verdict)).decode()
+    for written in (table, rejects):
+        assert said in written and remedy in written and "BR-FR-10/BT-30" in written
+    (invoice,) = as_json(verdict, "f.xml")["invoices"]
+    (told,) = invoice["findings"]
+    assert (told["rule"], told["at"]) == ("BR-FR-10/BT-30", "BT-30")
+    assert told["message"].startswith(f"BR-FR-10/BT-30 : {said}") and told["remedy"].startswith(remedy)
 
 
 def test_the_label_is_never_cut(build):

@@ -6,7 +6,7 @@ import string
 import pytest
 
 from pipeline import codes
-from pipeline.codes import ALL, Severity
+from pipeline.codes import ALL, Severity, official
 from pipeline.model import Finding
 from pipeline.returns import message
 from pipeline.returns.fact_labels import LABELS
@@ -117,7 +117,9 @@ def test_the_sentence_of_an_official_rule_stands_whole_and_says_its_id_once(row)
     finding = Finding(
         "BR-CO-15", "OFF-001", Severity.ERROR, facts={"official_id": "BR-CO-15", "text": long, "path": "/I"}
     )
-    assert message.text(finding, "en") == "BR-CO-15: Invoice total amount " + ("with VAT " * 60).strip()
+    ours = official.ALL["BR-CO-15"].message_en
+    whole = "Invoice total amount " + ("with VAT " * 60).strip()
+    assert message.text(finding, "en") == f"BR-CO-15: {ours}; official text: {whole}"
 
 
 # --- the description ------------------------------------------------------------------------------------------------

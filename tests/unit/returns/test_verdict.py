@@ -61,7 +61,7 @@ def test_a_verdict_has_the_keys_of_the_contract_in_their_order(build, golden):
     given = as_json(partial(build), "drop/flow.tar.gz", "en")
     assert list(given) == KEYS
     assert list(given["directory"]) == ["snapshot", "date"]
-    assert list(given["packs"][0]) == ["name", "engine", "sha256"]
+    assert list(given["packs"][0]) == ["name", "engine", "version", "sha256"]
     assert list(given["members"][0]) == ["name", "sha256", "size_bytes", "kind"]
     assert [list(invoice) for invoice in given["invoices"]] == [INVOICE, INVOICE]
     assert [list(finding) for finding in (*given["findings"], *given["invoices"][1]["findings"])] == [FINDING, FINDING]

@@ -13,7 +13,7 @@ from fixtures.pdf import facturx_pdf
 from pipeline.adapters.artefacts import InstalledSchemas
 from pipeline.codes import STAGE_ORDER, Severity
 from pipeline.model import Kind, MemberSeen, PackRun, Received
-from pipeline.ports import Hit, RulesRan, Tools
+from pipeline.ports import Hit, RulesRan, Tools, XmlDocument
 from pipeline.terms import Terms
 from pipeline.validators.document import Examined, examine
 
@@ -28,7 +28,7 @@ class Rules:
     def __init__(self, *hits: Hit) -> None:
         self.hits, self.asked = hits, []
 
-    def run(self, pack: str, document: bytes) -> RulesRan:
+    def run(self, pack: str, document: XmlDocument) -> RulesRan:
         self.asked.append(pack)
         return RulesRan(self.hits)
 

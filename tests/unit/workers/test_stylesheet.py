@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from pipeline.adapters.artefacts import PACKS, installed_folder
-from pipeline.workers.stylesheet import UnfitSheet, tuned
+from pipeline.workers.stylesheet import UnfitSheet, reduced, tuned
 
 SVRL = "http://purl.oclc.org/dsdl/svrl"
 XSL = "http://www.w3.org/1999/XSL/Transform"
@@ -122,3 +122,42 @@ def test_an_installed_sheet_keeps_its_rules_and_reads_nothing(pack: str) -> None
     ordinals = [element.get("ordinal") for element in after.iter(*kinds)]
     assert ordinals == [str(n) for n, _ in enumerate(before.iter(*kinds), start=1)]
     assert len(ordinals) > 100
+
+
+def patterns(sheet: str) -> list[str | None]:
+    """The patterns that the document itself runs, in their order."""
+    applied = etree.fromstring(sheet.encode()).iter(f"{{{XSL}}}apply-templates")
+    return [element.get("mode") for element in applied if element.get("select") == "/"]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_few_patterns_of_an_installed_sheet_run_alone_and_ordinals_stay(pack: str) -> None:
+    files = PACKS[pack]
+    whole = tuned((installed_folder() / files.sheet).read_text("utf-8"), files.code_list.rpartition("/")[2])
+    modes = patterns(whole)
+    wanted = {mode for mode in (modes[0], modes[-1]) if mode}
+    shorter = reduced(whole, wanted)
+    assert patterns(shorter) == [mode for mode in modes if mode in wanted]
+    kinds = (f"{{{SVRL}}}failed-assert", f"{{{SVRL}}}successful-report")
+    before, after = (
+        [e.get("ordinal") for e in etree.fromstring(text.encode()).iter(*kinds)] for text in (whole, shorter)
+    )
+    assert before == after
+    inner = [e for e in etree.fromstring(shorter.encode()).iter(f"{{{XSL}}}apply-templates") if e.get("select") != "/"]
+    assert len(inner) == len(
+        [e for e in etree.fromstring(whole.encode()).iter(f"{{{XSL}}}apply-templates") if e.get("select") != "/"]
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        '<xsl:apply-templates mode="M2" select="/"></xsl:apply-templates>',
+        '<xsl:apply-templates mode="M2" select="/"/><!-- <xsl:apply-templates mode="M2" select="/"/> -->',
+        "",
+    ],
+)
+def test_a_sheet_that_calls_a_pattern_in_another_way_runs_whole(call: str) -> None:
+    sheet = f'<xsl:apply-templates mode="M1" select="/"/>{call}'
+    assert reduced(sheet, {"M2"}) == sheet
+    assert reduced(sheet, {"M1", "M2"}) == sheet

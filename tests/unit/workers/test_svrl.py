@@ -54,3 +54,16 @@ def test_beyond_the_cap_what_may_refuse_is_kept() -> None:
     found = svrl.hits(an_answer(*many, an_assertion("f", id="F", flag="fatal")), "p")
     assert len(found) == svrl.HITS_MAX
     assert [row[0] for row in found].count("F") == 1
+
+
+def test_where_some_assertions_are_asked_for_the_others_do_not_count() -> None:
+    answer = an_answer(*(an_assertion("no", id=f"R-{rank}", ordinal=str(rank)) for rank in (1, 2, 3)))
+    assert [hit[0] for hit in svrl.hits(answer, "p", {1, 3})] == ["R-1", "R-3"]
+    assert svrl.hits(answer, "p", {9}) == []
+    assert len(svrl.hits(answer, "p")) == 3
+
+
+def test_the_cap_counts_only_the_assertions_that_are_asked_for() -> None:
+    wanted, others = an_assertion("no", id="R-1", ordinal="1"), an_assertion("no", id="R-2", ordinal="2")
+    answer = an_answer(*([others] * svrl.HITS_MAX), wanted)
+    assert [hit[0] for hit in svrl.hits(answer, "p", {1})] == ["R-1"]

@@ -14,8 +14,20 @@ from lxml import etree
 
 from pipeline.readers.safe_xml import PARSER_OPTIONS
 from pipeline.validators.official.compiled import sheet as sheets
-from pipeline.validators.official.compiled.emit import Code, Custom, Module, Scope, emit, several, statement_of_truth
-from pipeline.validators.official.compiled.layout import ONCE_MARK, layout
+from pipeline.validators.official.compiled.built import Built, Left
+from pipeline.validators.official.compiled.emit import emit
+from pipeline.validators.official.compiled.layout import AROUND_MARK, ONCE_MARK, layout
+from pipeline.validators.official.compiled.pieces import (
+    AROUND,
+    AROUND_NAMES,
+    END,
+    Code,
+    Custom,
+    Module,
+    Scope,
+    several,
+    statement_of_truth,
+)
 from pipeline.validators.official.compiled.sheet import Pattern, Rule, Sheet, Test, Unfit
 from pipeline.validators.official.compiled.xpath import (
     Call,
@@ -33,9 +45,9 @@ from pipeline.validators.official.compiled.xpath import (
     Unread,
     parse,
 )
+from pipeline.validators.official.told import rule_id, text_of
 
-VERSION = "1"  # of the compiler: programs built by another one are built again
-
+_AROUND_HEAD = re.compile(f"^def w{AROUND}([0-9]+){END}")
 _FORBIDDEN_MIN = 3  # paths that a rule forbids are looked for in one walk from here on
 _HEAD = """\
 import operator
@@ -45,25 +57,6 @@ from sys import intern
 from pipeline.validators.official.compiled.nodes import NONE
 from pipeline.validators.official.compiled.runtime import *
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A test that the compiler did not understand: Saxon runs its pattern."""
-
-    ordinal: int
-    id: str
-    mode: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """The source of a program, how many tests the sheet has, and those that are left to Saxon."""
-
-    source: str
-    tests: int
-    left: tuple[Left, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +90,7 @@ def build(pack: str, sheet: bytes, code_list: bytes) -> Built:
     """Compile a stylesheet; `code_list` is the file it looks codes up in, empty where it has none."""
     try:
         read = sheets.read(sheet)
-    except Unfit as err:
+    except (Unfit, etree.XMLSyntaxError) as err:
         tests = len(re.findall(rb"<svrl:(?:failed-assert|successful-report)[\s>]", sheet))
         return Built("", tests, tuple(Left(n, f"{pack}#{n}", "", str(err)) for n in range(1, tests + 1)))
     work = _Builder(pack, read, Module(_code_lists(code_list)))
@@ -109,7 +102,8 @@ def build(pack: str, sheet: bytes, code_list: bytes) -> Built:
             patterns.append(_pattern(rank, pattern, work))
         except Unread as err:
             tests_of = [test for rule in pattern.rules for test in rule.tests]
-            work.left += (Left(t.ordinal, rule_id(t, pack), pattern.mode, f"a match: {err}") for t in tests_of)
+            work.left += (Left(t.ordinal, _id(t, pack), pattern.mode, f"a match: {err}") for t in tests_of)
+    work.lines += _around(work)
     lines, once = _once(work.lines, work.module)
     source = "\n".join(
         [
@@ -129,21 +123,9 @@ def build(pack: str, sheet: bytes, code_list: bytes) -> Built:
     return Built(source, len(read.tests), tuple(sorted(work.left, key=lambda left: left.ordinal)))
 
 
-def rule_id(test: Test, pack: str) -> str:
-    """The id people know: the one at the head of the message where it has one, else the attribute, else the ordinal."""
-    head = HEAD_ID.match(blanks_joined("".join(word.text or "\0" for word in test.message)))
-    return head[1] if head else test.id or f"{pack}#{test.ordinal}"
-
-
-HEAD_ID = re.compile(r"\[([^\[\]\s]+)\]")
-_BLANKS = re.compile(r"[ \t\r\n]+")
-
-
-def blanks_joined(text: str) -> str:
-    """The text of a message as it is told: blanks joined, those at both ends dropped."""
-    if "  " in text or "\n" in text or "\t" in text or "\r" in text:
-        text = _BLANKS.sub(" ", text)
-    return text.strip(" ")
+def _id(test: Test, pack: str) -> str:
+    """The id of a test as far as its sheet tells it; a value at the head of the message may still say another."""
+    return rule_id(text_of("".join(word.text or "\0" for word in test.message)), test.id, pack, test.ordinal)
 
 
 def _code_lists(code_list: bytes) -> dict[str, tuple[str, ...]]:
@@ -167,6 +149,8 @@ def _code_lists(code_list: bytes) -> dict[str, tuple[str, ...]]:
 def _globals(work: _Builder) -> None:
     top = Code("d.top", "element", "1", is_cheap=True)
     for variable in work.sheet.variables:
+        if variable.type:
+            continue
         try:
             code = emit(work.parse(variable.select), work.scope.at(top), work.module)
         except Unread:
@@ -211,12 +195,9 @@ def _variables(wanted: list[tuple[str, str, str]], scope: Scope, work: _Builder)
             local = work.module.variable()
             if work.module.outer:
                 work.module.outer |= {local}
-            if code.may_stop:
-                lines.append(f"{local} = Later(lambda: {code.py})")
-                code = replace(code, py=f"{local}()", uses=frozenset({local}), is_cheap=True)
-            else:
-                lines.append(f"{local} = {code.py}")
-                code = replace(code, py=local, uses=frozenset({local}), is_cheap=True)
+            # at once, needed or not: Saxon does so too once it has seen it used, and is asked where that stops
+            lines.append(f"{local} = {code.py}")
+            code = replace(code, py=local, uses=frozenset({local}), is_cheap=True, may_stop=False)
         scope = scope.having(name, code)
     return lines, scope
 
@@ -370,7 +351,7 @@ def _guard(names: list[tuple[str, str]], dynamic: list[tuple[int, Expression]], 
 def _rule(rule: Rule, rank: int, mode: str, depth: int, work: _Builder) -> str:
     """Write the function of a rule, and those of its messages; returns its name."""
     here = Code("n", "element", "1", frozenset({"n"}), depth=depth, is_cheap=True)
-    work.module.outer = frozenset({"n"})
+    work.module.outer = frozenset({"n", *AROUND_NAMES})
     scope = work.scope.at(here)
     lines: list[str] = []
     conditions: list[tuple[Test, str]] = []
@@ -392,7 +373,7 @@ def _rule(rule: Rule, rank: int, mode: str, depth: int, work: _Builder) -> str:
                 lines += more
         except Unread as err:
             if isinstance(part, Test):
-                work.left.append(Left(part.ordinal, rule_id(part, work.pack), mode, str(err)))
+                work.left.append(Left(part.ordinal, _id(part, work.pack), mode, str(err)))
     body = [*lines]
     for test, fires in conditions:
         body += [f"if {fires}:", f"    h.append(({rank}, n[4], {test.ordinal}, n))"]
@@ -476,15 +457,19 @@ def _message(test: Test, scope: Scope, lines: list[str], work: _Builder) -> None
     parts = []
     for word in test.message:
         if not word.select:
-            parts.append(repr(_BLANKS.sub(" ", word.text)))
+            parts.append(repr(text_of(f"[{word.text}]")[1:-1]))
             continue
         code = emit(work.parse(word.select), scope, work.module)
         if code.kind == "element":
             code = several(code)
             parts.append(f"' '.join(texts(d, {code.py}))")
+        elif code.kind == "text":  # texts that stand side by side become one
+            parts.append(f"''.join({code.py})")
+        elif code.kind == "presence":
+            raise Unread("the value of what is only known to be there")
         elif code.kind == "mixed":
             parts.append(f"' '.join([y if type(y) is str else text(d, y) for y in {code.py}])")
-        elif code.kind == "boolean":
+        elif code.kind == "boolean" and code.is_one:
             parts.append(f"as_string(bool({code.py}))")
         else:
             parts.append(f"' '.join(map(as_string, {several(code).py}))")
@@ -501,10 +486,24 @@ def _tests(work: _Builder) -> str:
         if any(word.select for word in test.message):
             words, id = f"m{test.ordinal}", test.id
         else:
-            words = repr(blanks_joined("".join(word.text for word in test.message)))
-            id = rule_id(test, work.pack)
+            words = repr(text_of("".join(word.text for word in test.message)))
+            id = _id(test, work.pack)
         shown.append(f"{test.ordinal}: ({id!r}, {test.flag!r}, {test.is_report}, {words})")
     return "{" + ",\n".join(shown) + "}"
+
+
+def _around(work: _Builder) -> list[str]:
+    """The functions of what depends on a node around that of a rule."""
+    lines: list[str] = []
+    asked = {int(mark) for line in work.lines for mark in AROUND_MARK.findall(line)}
+    while asked:  # one may ask for another
+        rank = asked.pop()
+        py, name = work.module.around[rank]
+        body = layout([f"return {py}"], work.module.parts, knows_node=False)
+        lines += [f"def w{AROUND}{rank}{END}({name}, d, m):", *(f"    {line}" for line in body), ""]
+        known = {int(mark) for line in lines for mark in _AROUND_HEAD.findall(line)}
+        asked |= {int(mark) for line in body for mark in AROUND_MARK.findall(line)} - known
+    return lines
 
 
 def _once(lines: list[str], module: Module) -> tuple[list[str], list[str]]:
@@ -551,4 +550,5 @@ def _once(lines: list[str], module: Module) -> tuple[list[str], list[str]]:
         "    return value",
         "",
     ]
-    return [ONCE_MARK.sub(told, line) for line in lines], functions
+    resolved = [ONCE_MARK.sub(told, line) for line in lines]
+    return [AROUND_MARK.sub(r"\1", line) for line in resolved], [AROUND_MARK.sub(r"\1", line) for line in functions]

@@ -6,9 +6,11 @@ rules is worked out only when it is asked for, as XPath would.
 """
 
 import re
+from itertools import pairwise
 
-from pipeline.validators.official.compiled.emit import END, ONCE, PART
+from pipeline.validators.official.compiled.pieces import AROUND, AROUND_NAMES, END, ONCE, PART
 
+AROUND_MARK = re.compile(f"{AROUND}([0-9]+){END}")
 ONCE_MARK = re.compile(f"{ONCE}([0-9]+){END}")
 _PART_MARK = re.compile(f"{PART}([0-9]+){END}")
 _LOOKUP = re.compile(r"\bn\[1\]\.get\((T[0-9]+), NONE\)")
@@ -16,8 +18,8 @@ _CHILDREN = re.compile(r"\bn\[1\]")
 _HEAVY = 6  # calls in a part that may stop: below, asking again is cheaper than remembering
 
 
-def layout(body: list[str], parts: list[tuple[str, bool]]) -> list[str]:
-    """The lines of a function without marks, with the variables they need."""
+def layout(body: list[str], parts: list[tuple[str, bool]], *, knows_node: bool = True) -> list[str]:
+    """The lines of a function without marks, with the variables they need; `knows_node`: it is about the node `n`."""
     asked: dict[int, int] = {}
     for line in body:
         _count(line, parts, asked)
@@ -33,7 +35,7 @@ def layout(body: list[str], parts: list[tuple[str, bool]]) -> list[str]:
             told = _told(text, parts, kept)
             lines.append(f"{indent}p{rank} = " + (f"Later(lambda: {told})" if may_stop else told))
         lines.append(_told(line, parts, kept))
-    return _looked_up(lines)
+    return _looked_up(lines) if knows_node else lines
 
 
 def _count(text: str, parts: list[tuple[str, bool]], asked: dict[int, int]) -> None:
@@ -80,7 +82,9 @@ def _looked_up(lines: list[str]) -> list[str]:
     often = sorted({tag for tag in found if found.count(tag) > 1}, key=lambda tag: int(tag[1:]))
     for tag in often:
         text = text.replace(f"n[1].get({tag}, NONE)", f"k{tag}")
-    text = "\n".join([*(f"k{tag} = n[1].get({tag}, NONE)" for tag in often), text])
+    highest = max((at for at, name in enumerate(AROUND_NAMES, 1) if re.search(rf"\b{name}\b", text)), default=0)
+    above = [f"{name} = d.nodes[{below}[3]]" for below, name in pairwise(("n", *AROUND_NAMES[:highest]))]
+    text = "\n".join([*above, *(f"k{tag} = n[1].get({tag}, NONE)" for tag in often), text])
     if len(_CHILDREN.findall(text)) > 1:
         text = "k = n[1]\n" + _CHILDREN.sub("k", text)
     return text.split("\n")

@@ -6,12 +6,10 @@ from types import CodeType
 from typing import Any
 
 from pipeline.ports import Hit
-from pipeline.validators.official.compiled.build import HEAD_ID, blanks_joined
 from pipeline.validators.official.compiled.nodes import Document, Node, Place
 from pipeline.validators.official.compiled.runtime import EXACT, Rare, Stopped
+from pipeline.validators.official.told import HITS_MAX, TEXT_CHARS_MAX, rule_id, text_of
 
-HITS_MAX = 20_000  # a report takes no more lines than that
-TEXT_CHARS_MAX = 1_000  # French texts quote the value, which may be an attachment of 13 MB
 _PLACES_MAX = 20_000
 
 _Guard = Callable[[list[Node], Document, list[Any]], list[Node]]
@@ -42,7 +40,7 @@ class Program:
 
     def _run(self, document: Document) -> tuple[Hit, ...]:
         hits: list[tuple[int, int, int, Node]] = []
-        kept = self._unknown.copy()
+        kept = [*self._unknown, {}]
         known = self._at
         for path, nodes in document.at.items():
             rules = known.get(path)
@@ -62,9 +60,8 @@ class Program:
         id, flag, is_report, words = self._tests[ordinal]
         text = words
         if not isinstance(words, str):
-            text = blanks_joined(words(node, document, kept))
-            head = HEAD_ID.match(text)
-            id = head[1] if head else id or f"{self.pack}#{ordinal}"
+            text = text_of(words(node, document, kept))
+            id = rule_id(text, id, self.pack, ordinal)
         return Hit(id, flag, document.location(node), text[:TEXT_CHARS_MAX], is_report)
 
     def _weightiest(self, hits: list[Any]) -> list[Any]:
@@ -218,4 +215,4 @@ def _holds(place: Place, condition: tuple[str, Any]) -> bool:
     return str(value) in place.tags[:-1]
 
 
-__all__ = ["HITS_MAX", "TEXT_CHARS_MAX", "Program", "Stopped"]
+__all__ = ["Program", "Rare", "Stopped"]

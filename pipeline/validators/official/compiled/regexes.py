@@ -29,8 +29,8 @@ def python_regex(pattern: str) -> str:
         text = piece[0]
         match piece.lastgroup:
             case "quantity":
-                if pattern[at : at + 1] == "?":
-                    raise Unread("a reluctant quantity")
+                if pattern[at : at + 1] and pattern[at] in "?+*{":
+                    raise Unread("a quantity of a quantity")
                 written.append(text)
             case "escape":
                 written.append(_escaped(text, _ESCAPES))

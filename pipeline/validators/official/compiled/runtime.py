@@ -16,11 +16,13 @@ from pipeline.validators.official.compiled.nodes import BLANKS, NONE, Document, 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_SPECIAL = {"INF": math.inf, "+INF": math.inf, "-INF": -math.inf, "NaN": math.nan}
+_OTHER_DATE = re.compile(r"-?[0-9]{4,}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
+_SPECIAL = {"INF", "+INF", "-INF", "NaN"}
 _BOOLEAN = {"true": True, "1": True, "false": False, "0": False}
 _HALF = Decimal("0.5")
 _DIGITS_MAX = 400
 _DIVIDED_DIGITS = 18
+_PLAIN_DOUBLE_MAX = 1e14
 
 # exact or not at all: a result that must be rounded raises, and Saxon decides
 EXACT = Context(prec=_DIGITS_MAX, traps=[Inexact, InvalidOperation, Overflow, Clamped])
@@ -69,7 +71,7 @@ def norm(value: str | None) -> str:
 
 
 def is_blank(value: str | None) -> bool:
-    return not value or not value.strip(BLANKS)
+    return not value or (value[0] in BLANKS and not value.strip(BLANKS))
 
 
 def after(value: str | None, mark: str | None) -> str:
@@ -93,7 +95,10 @@ def substring(value: str | None, start: float, length: float = math.inf) -> str:
 
 
 def half_up(number: float) -> float:
-    return math.floor(number + 0.5) if math.isfinite(number) else number
+    if not math.isfinite(number):
+        return number
+    below = math.floor(number)  # the sum with a half would be rounded itself
+    return below + 1 if number - below >= 0.5 else below
 
 
 def has_word(words: frozenset[str], joined: str, word: str) -> bool:
@@ -146,7 +151,7 @@ def dbl(value: str | None) -> float | None:
     bare = value.strip(BLANKS)
     if not _DOUBLE.fullmatch(bare):
         if bare in _SPECIAL:
-            return _SPECIAL[bare]
+            raise Rare("a text that is infinite or not a number")
         raise Stopped("a text that is no number")
     found = float(bare)
     if not found and bare.startswith("-"):
@@ -186,23 +191,26 @@ def mul(left: Any, right: Any) -> Any:
 
 
 def div(left: Any, right: Any) -> Any:
-    """Decimals divided: 18 digits after the point at least."""
+    """Decimals divided as Saxon does it: 18 digits more than the dividend has beyond the divisor, halves downwards."""
     if left is None or right is None:
         return None
     if not right:
         raise Stopped("a division by zero")
     if right == 100 and type(left) is Decimal:  # the money idiom; exact
         return left.scaleb(-2)
-    shifted, right = Decimal(left).scaleb(_DIVIDED_DIGITS), Decimal(right)
+    left, right = Decimal(left), Decimal(right)
+    digits = _DIVIDED_DIGITS + max(0, _scale(left) - _scale(right))
+    shifted = left.scaleb(digits)
     whole = shifted // right
     rest = abs(shifted - whole * right)
-    if rest:
-        double, divisor = rest + rest, abs(right)
-        if double == divisor or len(right.as_tuple().digits) > _DIVIDED_DIGITS - 3:
-            raise Rare("a quotient between two numbers of eighteen digits")
-        if double > divisor:
-            whole += 1 if (left < 0) == (right < 0) else -1
-    return whole.scaleb(-_DIVIDED_DIGITS)
+    if rest + rest > abs(right):
+        whole += 1 if (left < 0) == (right < 0) else -1
+    return whole.scaleb(-digits)
+
+
+def _scale(number: Decimal) -> int:
+    """Digits after the point, zeros at the end aside; none before it are counted."""
+    return max(0, -int(number.normalize().as_tuple().exponent)) if number else 0
 
 
 def div_doubles(left: Any, right: Any) -> Any:
@@ -234,6 +242,10 @@ def rounded_double(value: float | None) -> float | None:
     return (
         None if value is None else math.copysign(half_up(value), value) if abs(value) <= 0.5 else float(half_up(value))
     )
+
+
+def negative(value: Any) -> Any:
+    return None if value is None else -value
 
 
 def absolute(value: Any) -> Any:
@@ -279,8 +291,10 @@ def date(value: str | None) -> tuple[int, int, int] | None:
     if value is None:
         return None
     found = _DATE.fullmatch(value.strip(BLANKS))
+    if found is None and _OTHER_DATE.fullmatch(value.strip(BLANKS)):
+        raise Rare("a date with a zone or of another age")
     if found is None:
-        raise Rare("a text that is no date of the usual form")
+        raise Stopped("a text that is no date")
     year, month, day = int(found[1]), int(found[2]), int(found[3])
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     days = 30 if month in {4, 6, 9, 11} else 31 if month != 2 else 29 if is_leap else 28
@@ -322,6 +336,8 @@ def _of_double(value: float) -> str:
         return "-0" if math.copysign(1.0, value) < 0 else "0"
     if 1e-6 <= abs(value) < 1e6:
         return _of_decimal(Decimal(repr(value)))
+    if abs(value) >= _PLAIN_DOUBLE_MAX:
+        raise Rare("a double of more than fourteen digits")  # not always the shortest form of it, in Saxon
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
     shown = "".join(map(str, digits)).rstrip("0") or "0"
     power = int(exponent) + len(digits) - 1
@@ -377,6 +393,15 @@ def differs(left: Iterable[Any], right: Iterable[Any]) -> bool:
     """`left != right`: two items that are not equal, one on each side."""
     a, b = set(left), set(right)
     return bool(a) and bool(b) and (len(a) > 1 or len(b) > 1 or a != b)
+
+
+def any_number(values: Iterable[str], one: float, holds: Callable[[Any, Any], bool]) -> bool:
+    """Texts against one number, converted one by one: a match comes before an error."""
+    return any(holds(dbl(value), one) for value in values)
+
+
+def any_boolean(values: Iterable[str], one: bool, holds: Callable[[Any, Any], bool]) -> bool:
+    return any(holds(boolean(value), one) for value in values)
 
 
 def pairs(left: Iterable[Any], right: Sequence[Any], holds: Callable[[Any, Any], bool]) -> bool:
@@ -463,6 +488,11 @@ def preceding(d: Document, node: Node, tag: str) -> list[Node]:
     return [other for other in d.named(tag) if other[4] < node[4] and other[4] not in around]
 
 
+def in_order(nodes: Sequence[Node]) -> Sequence[Node]:
+    """Nodes found parent by parent, in the order of the document."""
+    return sorted(nodes, key=_index) if len(nodes) > 1 else nodes
+
+
 def united(several: Iterable[Sequence[Node]]) -> Sequence[Node]:
     """Nodes of several paths, each once, in the order of the document."""
     filled = [one for one in several if one]
@@ -509,6 +539,15 @@ def holds_any(d: Document, nodes: Sequence[Node], trie: dict[str, Any]) -> bool:
                 if "@" in further and any(attributes(d, found[tag], name) for name in further["@"]):
                     return True
     return False
+
+
+def around(work: Callable[[Node, Document, list[Any]], Any], node: Node, d: Document, m: list[Any]) -> Any:
+    """What depends on a node above that of a rule is worked out once for all the nodes below it."""
+    memo = m[-1]
+    key = work, node[4]
+    if key not in memo:
+        memo[key] = work(node, d, m)
+    return memo[key]
 
 
 def by_key(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:

@@ -106,6 +106,8 @@ def read(sheet: bytes) -> Sheet:
     root = etree.fromstring(sheet, etree.XMLParser(**PARSER_OPTIONS | {"huge_tree": True}))
     if root.tag != f"{_XSL}stylesheet":
         raise Unfit(f"the root element is {root.tag}")
+    if root.get("version") != "2.0" or any("default" in name for name in root.attrib):
+        raise Unfit("the root element changes what expressions mean")
     ordinals = {
         element: ordinal
         for ordinal, element in enumerate(root.iter(f"{_SVRL}failed-assert", f"{_SVRL}successful-report"), 1)
@@ -124,6 +126,8 @@ def read(sheet: bytes) -> Sheet:
                 raise Unfit(f"variable {element.get('name')} has no select")
         elif name == "function":
             functions.append(_function(element))
+        elif name == "template" and not mode.replace("-", "").isalnum() and mode:
+            raise Unfit(f"a template of mode {mode}")
         elif name == "template" and _MODE.fullmatch(mode):
             kept = rules.setdefault(mode, [])
             if match not in _REST:
@@ -131,6 +135,8 @@ def read(sheet: bytes) -> Sheet:
                 kept.append((-rule.priority, -place, rule))  # of two that match alike, the last one wins
             elif match == "@*|node()" and not _visits(element, mode):
                 raise Unfit(f"mode {mode} does not go down by itself")
+            elif match == "text()" and (len(element) or (element.text or "").strip()):
+                raise Unfit(f"mode {mode} says something about texts")
         elif name == "template" and match == "/" and not mode:
             start = element
         elif name not in {"param", "output", "template"} and element.tag.startswith(_XSL):  # others are said to nobody
@@ -138,6 +144,10 @@ def read(sheet: bytes) -> Sheet:
     if start is None:
         raise Unfit("no template for the document itself")
     order = [element.get("mode") for element in start.iter(f"{_XSL}apply-templates") if element.get("mode")]
+    answer = start[0] if len(start) == 1 else start
+    at_once = [e.get("mode") for e in answer.iterchildren(f"{_XSL}apply-templates") if e.get("select") == "/"]
+    if order != at_once:
+        raise Unfit("a pattern does not run on the whole document")
     if sorted(order) != sorted(rules) or len(set(order)) != len(order):
         raise Unfit("the document does not run each pattern once")
     patterns = tuple(

@@ -103,6 +103,13 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, slots=True)
+class Negative:
+    """A number with the other sign; zero of a double has one too."""
+
+    of: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
 class Logic:
     operator: str  # and, or
     parts: "tuple[Expression, ...]"
@@ -142,8 +149,8 @@ class Cast:
 
 
 Expression = (
-    Number | String | Variable | Here | Root | Step | Path | Filter | Call | Compare | Arithmetic | Logic | Union
-    | Sequence | If | For | Cast
+    Number | String | Variable | Here | Root | Step | Path | Filter | Call | Compare | Arithmetic | Negative | Logic
+    | Union | Sequence | If | For | Cast
 )  # fmt: skip
 
 _ANYWHERE = Step("descendant-or-self", "node()")
@@ -176,6 +183,8 @@ class _Parser:
 
     def _next(self) -> str:
         text = self._text
+        if self._kind == "end":
+            raise Unread("'' is not expected")
         self._at += 1
         return text
 
@@ -278,8 +287,9 @@ class _Parser:
 
     def _unary(self) -> Expression:
         if self._take("-"):
-            return Arithmetic("-", Number("0", "integer"), self._unary())
-        self._take("+")
+            return Negative(self._unary())
+        if self._take("+"):
+            return Negative(Negative(self._unary()))
         return self._path()
 
     def _path(self) -> Expression:

@@ -5,11 +5,14 @@ import pytest
 from pipeline import codes
 from pipeline.codes import Severity
 from pipeline.ports import Hit
+from pipeline.readers import safe_xml
+from pipeline.terms import Terms
 from pipeline.validators.official import results
 from pipeline.validators.official.places import Document, Place
 
 A_DOCUMENT = b"<Invoice><Total>2400,00</Total><Date>a</Date><Date>a</Date></Invoice>"
 LOCATION = "/Invoice[1]/Total[1]"
+PLACES = Document(safe_xml.parse(A_DOCUMENT, "m.xml", Terms()))
 
 
 def a_hit(rule: str = "BR-1", flag: str = "", *, is_report: bool = False) -> Hit:
@@ -53,9 +56,7 @@ def test_the_lookup_of_the_guideline_counts_only_where_the_list_can_hold_the_val
 
 
 def test_a_finding_keeps_the_official_id_and_names_pack_row_place_and_value() -> None:
-    found = results.finding(
-        a_hit("BR-CO-15"), codes.OFF_001, "en16931-ubl", Severity.ERROR, Document(A_DOCUMENT), "m.xml"
-    )
+    found = results.finding(a_hit("BR-CO-15"), codes.OFF_001, "en16931-ubl", Severity.ERROR, PLACES, "m.xml")
     assert (found.rule, found.code, found.pack, found.member) == ("BR-CO-15", "OFF-001", "en16931-ubl", "m.xml")
     assert (found.path, found.value) == ("/Invoice/Total", "2400,00")
     assert found.facts == {"official_id": "BR-CO-15", "text": "what the rule says", "path": "/Invoice/Total"}
@@ -63,7 +64,7 @@ def test_a_finding_keeps_the_official_id_and_names_pack_row_place_and_value() ->
 
 
 def test_the_facts_are_those_of_the_row() -> None:
-    found = results.finding(a_hit(), codes.OFF_008, "br-fr-cii", Severity.INFO, Document(A_DOCUMENT), "m.xml")
+    found = results.finding(a_hit(), codes.OFF_008, "br-fr-cii", Severity.INFO, PLACES, "m.xml")
     assert set(found.facts) == set(codes.OFF_008.facts)
 
 
@@ -72,9 +73,9 @@ def test_the_facts_are_those_of_the_row() -> None:
     [
         (
             "Cannot convert string \"2400,00\" to xs:decimal: invalid character ','",
-            Place("/Invoice/Total", 0, "2400,00"),
+            Place("/Invoice/Total", 1, "2400,00"),
         ),
-        ('A sequence of more than one item { (u"a", u"a") } is not allowed', Place("/Invoice/Date[1]", 0, "a")),
+        ('A sequence of more than one item { (u"a", u"a") } is not allowed', Place("/Invoice/Date[1]", 1, "a")),
         ('Cannot convert string "gone" to xs:date', Place("", 0, "gone")),
         ('Cannot convert string "" to xs:decimal: no digits in value', Place("")),
         ('Cannot convert string "a "quoted" one" to xs:date', Place("", 0, 'a "quoted" one')),
@@ -83,4 +84,4 @@ def test_the_facts_are_those_of_the_row() -> None:
     ],
 )
 def test_the_value_that_stops_the_engine_is_named_with_its_place(said: str, expected: Place) -> None:
-    assert results.culprit(said, Document(A_DOCUMENT)) == expected
+    assert results.culprit(said, PLACES) == expected
