@@ -465,8 +465,8 @@ def _message(test: Test, scope: Scope, lines: list[str], work: _Builder) -> None
             parts.append(f"' '.join(texts(d, {code.py}))")
         elif code.kind == "text":  # texts that stand side by side become one
             parts.append(f"''.join({code.py})")
-        elif code.kind == "presence":
-            raise Unread("the value of what is only known to be there")
+        elif code.kind in {"presence", "date"}:
+            raise Unread(f"a message with a {code.kind} in it")
         elif code.kind == "mixed":
             parts.append(f"' '.join([y if type(y) is str else text(d, y) for y in {code.py}])")
         elif code.kind == "boolean" and code.is_one:

@@ -104,7 +104,7 @@ def _count(given: list[Code], scope: Scope, module: Module) -> Code:
     (code,) = given
     if code.kind == "presence":
         raise Unread("a count of what is only known to be there")
-    py = f"len({code.py})" if code.many == "*" else "1" if code.is_one else f"({code.py} is not None)"
+    py = f"len({code.py})" if code.many == "*" else "1" if code.is_one else f"int({code.py} is not None)"
     return Code(py, "integer", "1", code.uses, may_stop=code.may_stop)
 
 

@@ -220,13 +220,15 @@ def _descendant(code: Code, name: str, module: Module) -> Code:
 
 
 def _anywhere(code: Code, name: str, module: Module) -> Code:
-    if name != "node()" or not code.is_one:
-        raise Unread(f"descendant-or-self::{name} of several")
+    if name != "node()":
+        raise Unread(f"descendant-or-self::{name}")
     if code is _TOP:
         return _ALL
-    return Code(
-        f"[{code.py}, *below(d, {code.py}, '*')]", "tree", "*", code.uses, depth=code.depth, may_stop=code.may_stop
-    )
+    if code.is_one:
+        py = f"[{code.py}, *below(d, {code.py}, '*')]"
+    else:
+        py = f"in_order([y for z in {code.py} for y in (z, *below(d, z, '*'))])"
+    return Code(py, "tree", "*", code.uses, depth=code.depth, may_stop=code.may_stop)
 
 
 def _ancestor(code: Code, name: str, module: Module) -> Code:

@@ -227,6 +227,8 @@ def atomized(code: Code) -> Code:
 
 def optional(code: Code) -> Code:
     """At most one atomic item."""
+    if code.many == "?" and code.kind == "element":
+        code = several(code)
     if code.many != "*":
         return atomized(code)
     if code.kind == "element":

@@ -69,6 +69,11 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
             raise Unread("a class of characters within another")
         at = piece.end()
         text = piece[0]
-        written.append(_escaped(text, _IN_CLASS_ESCAPES) if text.startswith("\\") else text)
+        if text == pattern[at : at + 1] == "-":
+            raise Unread("two hyphens in a class of characters")
+        if text.startswith("\\"):
+            written.append(_escaped(text, _IN_CLASS_ESCAPES))
+        else:
+            written.append(f"\\{text}" if text in "&~|" else text)  # doubled, they may come to mean something in Python
     written.append("]")
     return "".join(written), at + 1

@@ -218,6 +218,8 @@ def div_doubles(left: Any, right: Any) -> Any:
         return None
     if right:
         return left / right
+    if type(right) is int:  # a sum of nothing is an integer
+        raise Stopped("a division by zero")
     if not left or math.isnan(left):
         return math.nan
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
@@ -239,9 +241,9 @@ def rounded(value: Any) -> Any:
 
 
 def rounded_double(value: float | None) -> float | None:
-    return (
-        None if value is None else math.copysign(half_up(value), value) if abs(value) <= 0.5 else float(half_up(value))
-    )
+    if value is None or type(value) is int:
+        return value
+    return math.copysign(half_up(value), value) if abs(value) <= 0.5 else float(half_up(value))
 
 
 def negative(value: Any) -> Any:
@@ -255,7 +257,7 @@ def absolute(value: Any) -> Any:
 def summed(values: Sequence[float]) -> float:
     """`sum` of doubles; of nothing it is the integer 0, which compares alike."""
     if not values:
-        return 0.0
+        return 0
     total, *others = values  # from the first one on: the sum of a negative zero is one
     for value in others:
         total += value
@@ -317,7 +319,7 @@ def as_string(value: Any) -> str:
         return _of_decimal(value)
     if isinstance(value, float):
         return _of_double(value)
-    raise Stopped("a value whose string is not known here")
+    raise Rare("a value whose string is not known here")
 
 
 def _of_decimal(value: Decimal) -> str:
@@ -489,8 +491,8 @@ def preceding(d: Document, node: Node, tag: str) -> list[Node]:
 
 
 def in_order(nodes: Sequence[Node]) -> Sequence[Node]:
-    """Nodes found parent by parent, in the order of the document."""
-    return sorted(nodes, key=_index) if len(nodes) > 1 else nodes
+    """Nodes found parent by parent, each once, in the order of the document."""
+    return [node for _, node in sorted({node[4]: node for node in nodes}.items(), key=_first)] if nodes else nodes
 
 
 def united(several: Iterable[Sequence[Node]]) -> Sequence[Node]:

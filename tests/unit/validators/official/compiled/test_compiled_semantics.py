@@ -241,7 +241,7 @@ substring-before(x, y)
 //y[1]
 .
 """
-TEXTS_TRUE = """
+TEXTS_TRUE = r"""
 x = 'a'
 x != 'a'
 not(x = 'a')
@@ -325,7 +325,7 @@ not(x/text())
 string-length(string(x)) = 1
 distinct-values(x) = 'B'
 """
-TEXTS_VALUE = """
+TEXTS_VALUE = r"""
 normalize-space(x)
 upper-case(x)
 string-length(x)
