@@ -6,6 +6,8 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 WIDE := $(VENV)/.installed-wide
+# once, before many processes want them at the same time
+BUILD_RULES := CHORUS_EDI_CACHE=var/tests-cache $(VENV)/bin/chorus-edi rules --build > /dev/null
 
 .PHONY: help install services demo test test-core test-slow cluster-test oracle race bench-million check bench docs fixtures clean
 
@@ -34,11 +36,13 @@ check: $(WIDE) ## format, lint, types, imports
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-test-core: $(WIDE) ## the core and the shell on SQLite and folders: no server, no Airflow
-	@$(PY) -m pytest -n 2 --dist worksteal -m "not services and not airflow and not campaign and not slow"
+test-core: $(WIDE) ## the core, and the main way through the shell on SQLite and folders: no server, no Airflow
+	@$(BUILD_RULES)
+	@$(PY) -m pytest -n 2 --dist worksteal -m "not services and not airflow and not campaign and not shell and not slow"
 
 test: services check ## make check, then every test but the slow ones, with branch coverage
 	@$(VENV)/bin/coverage erase
+	@$(BUILD_RULES)
 	@$(VENV)/bin/coverage run -m pytest -n 2 --dist worksteal -m "not slow"
 	@$(VENV)/bin/coverage combine -q
 	@$(VENV)/bin/coverage report --fail-under=90

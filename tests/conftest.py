@@ -32,6 +32,11 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
     return compare
 
 
+# the main way through the shell, which the core lane keeps; the other files of that folder are for `make test`
+MAIN_WAY = {"test_demo", "test_fixtures", "test_corpus", "test_bad_input", "test_runner", "test_runner_verify"}
+PROCESSES = {"test_launcher", "test_read_pool", "test_serve", "test_ledger_growth"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lanes: by folder, and by the servers that a test asks for."""
     here = Path(__file__).parent
@@ -41,6 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if folder == "dags":
             item.add_marker("airflow")
+        if item.path.stem in PROCESSES or (folder == "integration" and item.path.stem not in MAIN_WAY):
+            item.add_marker("shell")
         if isinstance(item, pytest.Function) and any(
             made.func.__module__.startswith("services.")
             for several in item._fixtureinfo.name2fixturedefs.values()

@@ -20,6 +20,8 @@ from pipeline.cli.boundary import FAULT, REFUSED, USAGE
 from pipeline.validators.official.compiled import build as compiler
 from pipeline.validators.official.compiled.built import VERSION, Built
 
+pytestmark = pytest.mark.shell
+
 PACK = "en16931-ubl"
 SMALL, SHEET = "facturx-minimum", PACKS["facturx-minimum"].sheet
 BAD_UNIT = f"refused/off-001/{flow_name('FSO1100A', 'OFF-001')}"
