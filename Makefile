@@ -47,7 +47,7 @@ test: services check ## make check, then every test but the slow ones, with bran
 	@$(VENV)/bin/coverage combine -q
 	@$(VENV)/bin/coverage report --fail-under=90
 
-test-slow: services ## Airflow with killed tasks, scheduler, database; the cluster with 2,000 invoices
+test-slow: services ## Airflow with killed processes, the cluster with 2,000 invoices, 2,000 mutants of each rule pack
 	@$(PY) -m pytest -m slow --timeout 900
 
 cluster-test: services ## 20,000 invoices over SFTP by five partners, two Celery workers, one killed

@@ -8,7 +8,7 @@ import pytest
 from bench import million
 from fixtures import batch
 
-pytestmark = pytest.mark.campaign
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from bench.oracle.engines import Compiled, Saxon, Told
 from bench.oracle.state import State
 from pipeline.ports import XmlDocument
 
-pytestmark = pytest.mark.campaign
+pytestmark = pytest.mark.slow
 
 PACK = "br-fr-cii"
 FORGOTTEN = "BR-FR-05_BT-22_PMT"  # the note about payments, which a document without notes has not

@@ -10,7 +10,7 @@ from bench.oracle.schema import model
 from bench.oracle.solver import Solver
 from pipeline.adapters.artefacts import InstalledSchemas
 
-pytestmark = pytest.mark.campaign
+pytestmark = pytest.mark.slow
 
 PACKS = ("br-fr-ubl", "facturx-basic")
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
