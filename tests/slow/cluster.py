@@ -38,6 +38,7 @@ PARTNERS = ("OPA001", "OPB002", "OPC003", "OPD004", "OPE005")
 OURS = "CPP001"
 BUCKET = "edi"
 READY_S = 90
+KILL_AT = 0.1  # of the flows answered: compiled rules leave little time after that
 WALL_S = 25 * 60
 OVERHEAD = 0.10
 POOL_SLOTS = 4  # draining slots: two on each worker
@@ -283,7 +284,7 @@ def _work(cluster: Cluster, dropped: list[Flow], figures: Figures, tell: Any) ->
         if now - said > 10:
             tell(f"{now:5.0f} s  {answered} of {figures.flows} flows answered, {unsent} files to send")
             said = now
-        if not killed_at and answered >= figures.flows * 0.3 and (victim := _busiest(cluster)) is not None:
+        if not killed_at and answered >= figures.flows * KILL_AT and (victim := _busiest(cluster)) is not None:
             figures.listeners = listeners_outside_loopback(cluster.pids())
             held = _held_by(cluster, victim)
             victim.kill("worker")
@@ -292,7 +293,7 @@ def _work(cluster: Cluster, dropped: list[Flow], figures: Figures, tell: Any) ->
             tell(f"{now:5.0f} s  {victim.name} killed (-9), it held lots {held}")
         if killed_at and not figures.taken_over_s and not _open_lots(cluster, held):
             figures.taken_over_s = time.monotonic() - killed_at
-        if answered == figures.flows and not unsent:
+        if answered == figures.flows and not unsent and (figures.taken_over_s or not killed_at):
             break
         if now > WALL_S:
             figures.trouble.append(f"after {WALL_S} s only {answered} of {figures.flows} flows are answered")

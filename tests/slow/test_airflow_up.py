@@ -45,7 +45,7 @@ def test_four_components_and_their_keeper_are_up(stack: Stack) -> None:
 def test_a_second_up_starts_nothing_and_shows_no_password_again(stack: Stack) -> None:
     before = stack.run()
     done = stack.command("airflow", "up")
-    assert (done.returncode, done.stdout) == (0, f"Airflow tourne déjà : {before.url}\n")
+    assert (done.returncode, done.stdout) == (0, f"Airflow tourne déjà : {before.url}\n"), done.stderr
     assert stack.run() == before
 
 
