@@ -34,7 +34,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
 
 # the main way through the shell, which the core lane keeps; the other files of that folder are for `make test`
 MAIN_WAY = {"test_demo", "test_fixtures", "test_corpus", "test_bad_input", "test_runner", "test_runner_verify"}
-PROCESSES = {"test_launcher", "test_read_pool", "test_serve", "test_ledger_growth"}
+PROCESSES = {"test_launcher", "test_read_pool"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,9 +14,8 @@ def lookalikes(db: Connection, partner: str, numbers: Iterable[str]) -> list[Loo
     """Invoices of this partner, integrated or pending, with one of these numbers."""
     i, d = t.invoices, t.deposits
     found: list[Lookalike] = []
-    holds = func.coalesce(i.c.outcome, "").in_(
-        HOLDS_NUMBER
-    )  # no index for it: that one leads to all that is integrated
+    # in this form no index serves it: the one on outcomes leads to all that is integrated
+    holds = func.coalesce(i.c.outcome, "").in_(HOLDS_NUMBER)
     for part in chunks(sorted(set(numbers))):
         query = (
             select(i, d.c.name.label("flow_name"))

@@ -27,6 +27,7 @@ from pipeline.validators.official.compiled.pieces import (
     Scope,
     several,
     statement_of_truth,
+    truth,
 )
 from pipeline.validators.official.compiled.sheet import Pattern, Rule, Sheet, Test, Unfit
 from pipeline.validators.official.compiled.xpath import (
@@ -78,6 +79,7 @@ class _Builder:
     lines: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     guards: int = 0
+    rules: int = 0
 
     def laid_out(self, body: list[str]) -> list[str]:
         return [f"    {line}" for line in layout(body, self.module.parts)]
@@ -322,8 +324,7 @@ def _guard(names: list[tuple[str, str]], dynamic: list[tuple[int, Expression]], 
         condition = emit(predicate, work.scope.at(here), work.module)
         if condition.kind in {"integer", "decimal", "double", "mixed"}:
             raise Unread("a match by position")
-        told = statement_of_truth(predicate, work.scope.at(here), work.module).py
-        tests.append((node, told))
+        tests.append((node, truth(condition)))
     name = f"g{work.guards}"
     work.guards += 1
     body = []
@@ -390,7 +391,8 @@ def _rule(rule: Rule, rank: int, mode: str, depth: int, work: _Builder) -> str:
         body += [f"{indent}if {fires}:", f"{indent}    h.append(({rank}, n[4], {test.ordinal}, n))"]
     if not conditions and not forbidden:
         return "None"
-    name = f"r{rank}_{sum(line.startswith('def r') for line in work.lines)}"
+    name = f"r{rank}_{work.rules}"
+    work.rules += 1
     looped = (f"    {line}" for line in work.laid_out(body))
     work.lines += [f"def {name}(N, d, m, h):", "    for n in N:", *looped, ""]
     return name
@@ -512,7 +514,6 @@ def _once(lines: list[str], module: Module) -> tuple[list[str], list[str]]:
     What only one other such function asks for stands in that function.
     """
     asked: dict[int, int] = {}
-    inner: set[int] = set()
     once = module.once
     waiting = [int(mark) for line in lines for mark in ONCE_MARK.findall(line)]
     for rank in waiting:

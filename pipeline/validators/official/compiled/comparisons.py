@@ -97,14 +97,9 @@ def _quick_compare(nodes: Code, other: Code, operator: str, module: Module) -> C
     if operator == "ne":
         if value.many == "*":
             return Code(f"any(y != {other.constant[0]!r} for y in {value.py})", "boolean", "1", uses, may_stop=may_stop)
-        if value.is_one:
-            py = f"({value.py} != {other.constant[0]!r})"
-        else:
-            py = f"(({value.py} or {other.constant[0]!r}) != {other.constant[0]!r})"
-            if other.constant[0] == "":
-                py = f"bool({value.py})"
-            else:
-                return None
+        if not value.is_one and other.constant[0]:
+            return None
+        py = f"({value.py} != {other.constant[0]!r})" if value.is_one else f"bool({value.py})"
         return Code(py, "boolean", "1", uses, may_stop=may_stop)
     if value.many == "*":
         py = f"(not {module.words(other.constant)}.isdisjoint({value.py}))"
@@ -187,5 +182,4 @@ def _value_compare(raw_left: Code, raw_right: Code, sign: str) -> Code:
         raise Unread(f"{left.kind} compared with {right.kind}")
     if left.is_one and right.is_one:
         return Code(f"({left.py} {sign} {right.py})", "boolean", "1", uses, may_stop=may_stop)
-    word = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}[sign]
-    return Code(f"single({left.py}, {right.py}, operator.{word})", "boolean", "?", uses, may_stop=may_stop)
+    return Code(f"single({left.py}, {right.py}, operator.{_NAMES[sign]})", "boolean", "?", uses, may_stop=may_stop)

@@ -13,6 +13,7 @@ from pipeline.validators.official.compiled.pieces import (
     as_double,
     changed,
     double,
+    here_of,
     item_of,
     joined,
     optional,
@@ -58,9 +59,7 @@ def _variable(expression: Variable, scope: Scope, module: Module) -> Code:
 
 
 def _here(expression: Here, scope: Scope, module: Module) -> Code:
-    if scope.here is None:
-        raise Unread("no context item")
-    return scope.here
+    return here_of(scope)
 
 
 def _sequence(expression: Sequence, scope: Scope, module: Module) -> Code:
@@ -107,14 +106,12 @@ def _for(expression: For, scope: Scope, module: Module) -> Code:
     bound: set[str] = set()
     uses: frozenset[str] = frozenset()
     may_stop = False
-    all_one = True
     for name, source in expression.bindings:
         code = write(source, inner, module)
         uses |= code.uses - bound
         may_stop = may_stop or code.may_stop
         if code.kind == "empty":
             raise Unread("a loop over nothing")
-        all_one = all_one and code.is_one
         x = inner.local
         clauses.append(f"for {x} in {several(code).py}")
         bound.add(x)

@@ -14,6 +14,7 @@ from pipeline.validators.official.compiled.pieces import (
     Writer,
     atomized,
     changed,
+    here_of,
     item_of,
     joined,
     several,
@@ -51,9 +52,7 @@ def _path(expression: Path, scope: Scope, module: Module) -> Code:
             where = module.constant("P", f"intern({path_of(tuple(names))!r})")
             code = Code(f"d.at.get({where}, NONE)", "element", "*", depth=len(names), is_cheap=True)
     elif isinstance(expression.start, Here):
-        if scope.here is None:
-            raise Unread("no context node")
-        code = scope.here
+        code = here_of(scope)
     else:
         code = write(expression.start, scope, module)
     for step in steps:
@@ -80,7 +79,7 @@ def _step(code: Code, step: Expression, scope: Scope, module: Module) -> Code:
         raise Unread(f"a step from {code.kind}")
     if not isinstance(step, Step):
         return _expression_step(code, step, scope, module)
-    if step.predicates and (code.many == "*" and any(_counts(p, scope, module) for p in step.predicates)):
+    if step.predicates and (code.many == "*" and any(_counts(p) for p in step.predicates)):
         x = scope.local
         here = _node(x, code.depth)
         inner = several(_step(here, step, scope.inside(here), module))
@@ -99,7 +98,7 @@ def _node(name: str, depth: int) -> Code:
     return Code(name, "element", "1", frozenset({name}), depth=depth, is_cheap=True)
 
 
-def _counts(predicate: Expression, scope: Scope, module: Module) -> bool:
+def _counts(predicate: Expression) -> bool:
     return isinstance(predicate, Number) or (isinstance(predicate, Call) and predicate.name in {"position", "last"})
 
 

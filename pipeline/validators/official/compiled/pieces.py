@@ -13,8 +13,8 @@ from typing import Any
 from pipeline.validators.official.compiled.xpath import Expression, Unread
 
 # kinds: what an item is. `element` may be the document too; `attribute` and `text` are texts, yet nodes; `presence` is
-# whether nodes are there that are not at hand; `loose` is text that
-# may be untyped or a string; `mixed` is nodes or strings, told apart when it runs.
+# whether nodes are there that are not at hand; `loose` is text that may be untyped or a string; `mixed` is nodes or
+# strings, told apart when it runs.
 NODES = {"element", "attribute", "text"}
 TEXTS = {"untyped", "string", "loose"}
 EXACT = {"integer", "decimal"}
@@ -89,9 +89,8 @@ class Module:
         self._kept: dict[str, int] = {}
         self._around: dict[tuple[str, str], int] = {}
         self._parts: dict[tuple[str, bool], int] = {}
-        self.outer: frozenset[str] = (
-            frozenset()
-        )  # the names that stand for the whole of a rule: its node, its variables
+        # the names that stand for the whole of a rule: its node, those around it, its variables
+        self.outer: frozenset[str] = frozenset()
         self._variables = 0
 
     def constant(self, letter: str, value: str) -> str:
