@@ -22,8 +22,9 @@ from pipeline.adapters.rule_cache import RuleCache
 from pipeline.adapters.saxon_pool import ENGINE as SAXON
 from pipeline.adapters.saxon_pool import SaxonEngine, described
 from pipeline.model import PackRun
-from pipeline.ports import Hit, RulesRan, XmlDocument
+from pipeline.ports import RulesRan, XmlDocument
 from pipeline.validators.official import compiled
+from pipeline.validators.official.told import most_serious
 
 if TYPE_CHECKING:
     from pipeline.validators.official.compiled.built import Built, Left
@@ -97,7 +98,7 @@ class CompiledRules:
             said = self._saxon.run_some(pack, ready.modes, ready.ordinals, document)
             if said.stopped:
                 return said
-            hits = _most_serious(hits + said.hits)
+            hits = tuple(most_serious([*hits, *said.hits], lambda hit: hit.flag != "warning" and not hit.is_report))
         return RulesRan(hits)
 
     def describe(self, pack: str) -> PackRun:
@@ -188,12 +189,3 @@ def _ready(content: bytes, place: Path | None, *, is_new: bool) -> Ready:
         raise TypeError(type(code).__name__)
     program = Program(code) if len(left) < tests else None
     return Ready(program, tests, tuple(Left(*one) for one in left), place, is_new)
-
-
-def _most_serious(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
-    """As many as a report takes: those first that may refuse the document."""
-    from pipeline.validators.official.told import HITS_MAX
-
-    if len(hits) <= HITS_MAX:
-        return hits
-    return tuple(sorted(hits, key=lambda hit: hit.flag == "warning" or hit.is_report)[:HITS_MAX])

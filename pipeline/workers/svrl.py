@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from pipeline.validators.official.told import HITS_MAX, TEXT_CHARS_MAX, rule_id, text_of
+from pipeline.validators.official.told import TEXT_CHARS_MAX, most_serious, rule_id, text_of
 from pipeline.workers.stylesheet import ORDINAL
 
 Row = tuple[str, str, str, str, bool]
@@ -29,6 +29,4 @@ def hits(answer: str, pack: str, ordinals: Collection[int] = ()) -> list[Row]:
         rule = rule_id(text, element.get("id", ""), pack, element.get(ORDINAL, ""))
         is_report = element.tag == f"{_SVRL}successful-report"
         found.append((rule, element.get("flag", ""), element.get("location", ""), text[:TEXT_CHARS_MAX], is_report))
-    if len(found) > HITS_MAX:  # keep what may refuse the document
-        found.sort(key=lambda row: row[1] == "warning" or row[4])
-    return found[:HITS_MAX]
+    return most_serious(found, lambda row: row[1] != "warning" and not row[4])

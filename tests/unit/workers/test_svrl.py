@@ -1,5 +1,6 @@
 """The answer of a sheet, read into hits."""
 
+from pipeline.validators.official.told import HITS_MAX
 from pipeline.workers import svrl
 
 NAMESPACE = "http://purl.oclc.org/dsdl/svrl"
@@ -50,9 +51,9 @@ def test_a_text_is_cut_and_an_assertion_may_have_none() -> None:
 
 
 def test_beyond_the_cap_what_may_refuse_is_kept() -> None:
-    many = [an_assertion("w", id="W", flag="warning")] * svrl.HITS_MAX
+    many = [an_assertion("w", id="W", flag="warning")] * HITS_MAX
     found = svrl.hits(an_answer(*many, an_assertion("f", id="F", flag="fatal")), "p")
-    assert len(found) == svrl.HITS_MAX
+    assert len(found) == HITS_MAX
     assert [row[0] for row in found].count("F") == 1
 
 
@@ -65,5 +66,5 @@ def test_where_some_assertions_are_asked_for_the_others_do_not_count() -> None:
 
 def test_the_cap_counts_only_the_assertions_that_are_asked_for() -> None:
     wanted, others = an_assertion("no", id="R-1", ordinal="1"), an_assertion("no", id="R-2", ordinal="2")
-    answer = an_answer(*([others] * svrl.HITS_MAX), wanted)
+    answer = an_answer(*([others] * HITS_MAX), wanted)
     assert [hit[0] for hit in svrl.hits(answer, "p", {1})] == ["R-1"]

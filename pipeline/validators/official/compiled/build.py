@@ -5,10 +5,7 @@ pattern are left, because the first rule that matches hides the others.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain, product
-from typing import Any
 
 from lxml import etree
 
@@ -16,7 +13,9 @@ from pipeline.readers.safe_xml import PARSER_OPTIONS
 from pipeline.validators.official.compiled import sheet as sheets
 from pipeline.validators.official.compiled.built import Built, Left
 from pipeline.validators.official.compiled.emit import emit
+from pipeline.validators.official.compiled.forbidden import WORTH_A_WALK, forbidden, trie_of
 from pipeline.validators.official.compiled.layout import AROUND_MARK, ONCE_MARK, layout
+from pipeline.validators.official.compiled.matches import Alternative, alternatives
 from pipeline.validators.official.compiled.pieces import (
     AROUND,
     AROUND_NAMES,
@@ -26,30 +25,13 @@ from pipeline.validators.official.compiled.pieces import (
     Module,
     Scope,
     several,
-    statement_of_truth,
-    truth,
+    told_true,
 )
 from pipeline.validators.official.compiled.sheet import Pattern, Rule, Sheet, Test, Unfit
-from pipeline.validators.official.compiled.xpath import (
-    Call,
-    Compare,
-    Expression,
-    Filter,
-    Here,
-    Logic,
-    Number,
-    Path,
-    Root,
-    Step,
-    String,
-    Union,
-    Unread,
-    parse,
-)
+from pipeline.validators.official.compiled.xpath import Expression, Unread, parse
 from pipeline.validators.official.told import rule_id, text_of
 
 _AROUND_HEAD = re.compile(f"^def w{AROUND}([0-9]+){END}")
-_FORBIDDEN_MIN = 3  # paths that a rule forbids are looked for in one walk from here on
 _HEAD = """\
 import operator
 import re
@@ -58,16 +40,6 @@ from sys import intern
 from pipeline.validators.official.compiled.nodes import NONE
 from pipeline.validators.official.compiled.runtime import *
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Alternative:
-    """One path of a match: its steps from the top, and what must hold besides."""
-
-    is_anchored: bool
-    steps: tuple[tuple[str, str], ...]  # ("/" or "//", name)
-    by_place: tuple[Any, ...]  # conditions that the names around a node decide
-    guard: str  # name of the function that decides the rest, or None
 
 
 @dataclass
@@ -209,140 +181,31 @@ def _variables(wanted: list[tuple[str, str, str]], scope: Scope, work: _Builder)
 
 def _pattern(rank: int, pattern: Pattern, work: _Builder) -> str:
     """The entry of a pattern in the table: its rules, the highest priority first."""
-    matched = [_alternatives(work.parse(rule.match), work) for rule in pattern.rules]
+    matched = [alternatives(work.parse(rule.match), work.scope, work.module) for rule in pattern.rules]
     entries = []
-    for rule, alternatives in zip(pattern.rules, matched, strict=True):
-        depth = min(len(alternative.steps) for alternative in alternatives)
-        name = _rule(rule, rank, pattern.mode, depth, work)
-        shown = "".join(f"({a.is_anchored}, {a.steps!r}, {a.by_place!r}, {a.guard}), " for a in alternatives)
+    for rule, ways in zip(pattern.rules, matched, strict=True):
+        shown = "".join(f"({way.is_anchored}, {way.steps!r}, {way.by_place!r}, {_guard(way, work)}), " for way in ways)
+        name = _rule(rule, rank, pattern.mode, min(len(way.steps) for way in ways), work)
         entries.append(f"({name}, {rule.is_deep}, ({shown})), ")
     return f"({rank}, {pattern.mode!r}, ({''.join(entries)}))"
 
 
-def _alternatives(match: Expression, work: _Builder) -> list[_Alternative]:
-    parts = list(_parts(match))
-    return [_alternative(start, steps, work) for start, steps in parts]
-
-
-def _parts(match: Expression) -> Iterator[tuple[Expression, tuple[Expression, ...]]]:
-    """The paths of a match: a union anywhere in it is spread out."""
-    if isinstance(match, Union):
-        for part in match.parts:
-            yield from _parts(part)
-    elif isinstance(match, Path):
-        starts = [(match.start, ())] if isinstance(match.start, Here | Root) else _parts(match.start)
-        for start, steps in starts:
-            for more in product(*(_ways(step) for step in match.steps)):
-                yield start, (*steps, *chain.from_iterable(more))
-    elif isinstance(match, Step):
-        yield Here(), (match,)
-    elif isinstance(match, Filter):
-        for start, (*before, last) in _parts(match.of):
-            if not isinstance(last, Step):
-                raise Unread(f"a predicate on a {type(last).__name__}")
-            yield start, (*before, replace(last, predicates=(*last.predicates, *match.predicates)))
-    else:
-        raise Unread(f"a match that is a {type(match).__name__}")
-
-
-def _ways(step: Expression) -> list[tuple[Expression, ...]]:
-    """The steps that one step of a path stands for: of a union, those of each part."""
-    if not isinstance(step, Union):
-        return [(step,)]
-    parts = list(_parts(step))
-    if any(not isinstance(start, Here) for start, _ in parts):
-        raise Unread("a union of absolute paths within a match")
-    return [steps for _, steps in parts]
-
-
-def _alternative(start: Expression, steps: tuple[Expression, ...], work: _Builder) -> _Alternative:
-    names: list[tuple[str, str]] = []
-    by_place: list[Any] = []
-    dynamic: list[tuple[int, Expression]] = []
-    relation = "/"
-    for step in steps:
-        if not isinstance(step, Step):
-            raise Unread(f"a step of a match that is a {type(step).__name__}")
-        if step.axis == "descendant-or-self" and step.name == "node()" and not step.predicates:
-            relation = "//"
-            continue
-        if step.axis == "descendant":
-            relation = "//"
-        elif step.axis != "child":
-            raise Unread(f"a match along {step.axis}")
-        if "(" in step.name:
-            raise Unread(f"a match of {step.name}")
-        names.append((relation, step.name))
-        relation = "/"
-        is_last = step is steps[-1]
-        for predicate in step.predicates:
-            for part in _conjuncts(predicate):
-                condition = _by_place(part) if is_last else None
-                if condition is None:
-                    dynamic.append((len(names) - 1, part))
-                else:
-                    by_place.append(condition)
-    guard = _guard(names, dynamic, work) if dynamic else "None"
-    is_anchored = isinstance(start, Root)
-    return _Alternative(is_anchored, tuple(names), tuple(by_place), guard)
-
-
-def _conjuncts(predicate: Expression) -> Iterator[Expression]:
-    if isinstance(predicate, Logic) and predicate.operator == "and":
-        for part in predicate.parts:
-            yield from _conjuncts(part)
-    else:
-        yield predicate
-
-
-def _by_place(condition: Expression) -> Any:
-    """What the names around a node decide, as data; None where it takes more than names."""
-    match condition:
-        case Call("not", (inner,)):
-            told = _by_place(inner)
-            return None if told is None else ("not", told)
-        case Call("ends-with", (Call("name", ()), String(text))) if ":" not in text:
-            return ("ends", text)
-        case Path(Here(), (Step("self" | "ancestor" as axis, name, ()),)) if "*" not in name and "(" not in name:
-            return (axis, name)
-    return None
-
-
-def _guard(names: list[tuple[str, str]], dynamic: list[tuple[int, Expression]], work: _Builder) -> str:
-    """The function that says for which nodes the predicates of a match hold: not where one stops, as XSLT has it."""
-    last = len(names) - 1
-    work.module.outer = frozenset()
-    tests = []
-    for at, predicate in dynamic:
-        if any(relation == "//" for relation, _ in names[at + 1 :]):
-            raise Unread("a predicate above a way of unknown length")
-        node = "n"
-        for _ in range(last - at):
-            node = f"d.nodes[{node}[3]]"
-        depth = at + 1
-        here = Code("n" if node == "n" else "a", "element", "1", frozenset({"n"}), depth=depth, is_cheap=True)
-        condition = emit(predicate, work.scope.at(here), work.module)
-        if condition.kind in {"integer", "decimal", "double", "mixed"}:
-            raise Unread("a match by position")
-        tests.append((node, truth(condition)))
+def _guard(way: Alternative, work: _Builder) -> str:
+    """Write the function that picks the nodes for which a match holds; returns its name."""
+    if not way.guard:
+        return "None"
     name = f"g{work.guards}"
     work.guards += 1
-    body = []
-    for node, told in tests:
-        if node != "n":
-            body.append(f"a = {node}")
-        body += [f"if not {told}:", "    continue"]
+    picked = (f"        {line}" for line in work.laid_out(list(way.guard)))
     work.lines += [
         f"def {name}(N, d, m):",
         "    found = []",
-        "    for n in N:",
-        "        try:",
-        *(f"        {line}" for line in work.laid_out(body)),
-        "        except Rare:",
-        "            raise",
-        "        except Stopped:",
-        "            continue",
-        "        found.append(n)",
+        "    try:",
+        "        for n in N:",
+        *picked,
+        "            found.append(n)",
+        "    except Stopped:",
+        "        raise Rare('a match that stops') from None",
         "    return found",
         "",
     ]
@@ -356,17 +219,17 @@ def _rule(rule: Rule, rank: int, mode: str, depth: int, work: _Builder) -> str:
     scope = work.scope.at(here)
     lines: list[str] = []
     conditions: list[tuple[Test, str]] = []
-    forbidden: list[tuple[Test, str, list[tuple[str, ...]]]] = []
+    barred: list[tuple[Test, str, list[tuple[str, ...]]]] = []
     for part in rule.content:
         try:
             if isinstance(part, Test):
                 expression = work.parse(part.test)
-                told = statement_of_truth(expression, scope, work.module).py
+                told = told_true(emit(expression, scope, work.module)).py
                 fires = told if part.is_report else f"not {told}"
                 _message(part, scope, list(lines), work)
-                paths = _forbidden(expression, part.is_report)
+                paths = forbidden(expression, is_report=part.is_report)
                 if paths:
-                    forbidden.append((part, fires, paths))
+                    barred.append((part, fires, paths))
                 else:
                     conditions.append((part, fires))
             else:
@@ -378,78 +241,20 @@ def _rule(rule: Rule, rank: int, mode: str, depth: int, work: _Builder) -> str:
     body = [*lines]
     for test, fires in conditions:
         body += [f"if {fires}:", f"    h.append(({rank}, n[4], {test.ordinal}, n))"]
-    if len(forbidden) >= _FORBIDDEN_MIN:
-        trie: dict[str, Any] = {}
-        for *_, paths in forbidden:
-            for path in paths:
-                _grow(trie, path)
-        body.append(f"if holds_any(d, (n,), {work.module.constant('F', _trie(trie))}):")
+    indent = ""
+    if len(barred) >= WORTH_A_WALK:
+        trie = trie_of([path for *_, paths in barred for path in paths])
+        body.append(f"if holds_any(d, (n,), {work.module.constant('F', trie)}):")
         indent = "    "
-    else:
-        indent = ""
-    for test, fires, _ in forbidden:
+    for test, fires, _ in barred:
         body += [f"{indent}if {fires}:", f"{indent}    h.append(({rank}, n[4], {test.ordinal}, n))"]
-    if not conditions and not forbidden:
+    if not conditions and not barred:
         return "None"
     name = f"r{rank}_{work.rules}"
     work.rules += 1
     looped = (f"    {line}" for line in work.laid_out(body))
     work.lines += [f"def {name}(N, d, m, h):", "    for n in N:", *looped, ""]
     return name
-
-
-def _forbidden(expression: Expression, is_report: bool) -> list[tuple[str, ...]]:
-    """The paths of plain names below the node that must not be there, where the test says just that.
-
-    An attribute stands last, with its `@`.
-    """
-    if not is_report:
-        match expression:
-            case Call("not", (inner,)):
-                expression = inner
-            case Compare("eq", True, Call("count", (inner,)), Number("0")):
-                expression = inner
-            case _:
-                return []
-    try:
-        parts = list(_parts(expression))
-    except Unread:
-        return []
-    paths = []
-    for start, steps in parts:
-        if not isinstance(start, Here):
-            return []
-        path = []
-        for step in steps:
-            if not isinstance(step, Step) or step.predicates or "*" in step.name or "(" in step.name:
-                return []
-            if step.axis == "child":
-                path.append(step.name)
-            elif step.axis == "attribute" and step is steps[-1] and path:
-                path.append(f"@{step.name}")
-            else:
-                return []
-        paths.append(tuple(path))
-    return paths
-
-
-def _grow(trie: dict[str, Any], path: tuple[str, ...]) -> None:
-    """Add a path. Where a longer and a shorter one meet, the shorter is kept: it finds more, and finding is looking."""
-    *around, last = path
-    for name in around:
-        found = trie.setdefault(name, {})
-        if found is None:
-            return
-        trie = found
-    if last.startswith("@"):
-        trie["@"] = (*trie.get("@", ()), last[1:])
-    else:
-        trie[last] = None
-
-
-def _trie(trie: dict[str, Any]) -> str:
-    shown = (f"{name!r}: {_trie(sub) if isinstance(sub, dict) else repr(sub)}" for name, sub in sorted(trie.items()))
-    return "{" + ", ".join(shown) + "}"
 
 
 def _message(test: Test, scope: Scope, lines: list[str], work: _Builder) -> None:

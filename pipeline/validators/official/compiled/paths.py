@@ -18,7 +18,7 @@ from pipeline.validators.official.compiled.pieces import (
     item_of,
     joined,
     several,
-    statement_of_truth,
+    told_true,
     write,
 )
 from pipeline.validators.official.compiled.xpath import (
@@ -249,6 +249,11 @@ def _expression_step(code: Code, step: Expression, scope: Scope, module: Module)
         return code
     if code.is_one and code.uses and re.fullmatch(r"[a-z]\w*", code.py):
         return write(step, scope.at(code), module)
+    if code.py == _ALL.py and isinstance(step, Union):
+        steps = [part.steps[0] for part in step.parts if isinstance(part, Path) and len(part.steps) == 1]
+        if len(steps) == len(step.parts) and all(map(_is_plain, steps)):  # `//(a | b)`: all elements of these names
+            named = "".join(f"{_descendant(_TOP, one.name, module).py}, " for one in steps if isinstance(one, Step))
+            return Code(f"united(({named}))", "element", "*", depth=1, is_nested=True)
     x = scope.local
     nodes = several(code)
     inner = write(step, scope.inside(_node(x, code.depth)), module)
@@ -304,7 +309,7 @@ def _condition(predicate: Expression, scope: Scope, module: Module) -> Code:
     code = write(predicate, scope, module)
     if code.kind in NUMBERS or code.kind == "mixed" or (code.kind in TEXTS and code.many == "*"):
         raise Unread(f"a predicate that gives {code.kind}")
-    return statement_of_truth(predicate, scope, module)
+    return told_true(code)
 
 
 _LOOK_UP, _LOOKED_UP = ".get({}, NONE)", ", NONE)"

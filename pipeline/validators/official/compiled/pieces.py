@@ -8,7 +8,7 @@ through `repr` alone; names of variables are our own.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.validators.official.compiled.xpath import Expression, Unread
 
@@ -19,6 +19,8 @@ NODES = {"element", "attribute", "text"}
 TEXTS = {"untyped", "string", "loose"}
 EXACT = {"integer", "decimal"}
 NUMBERS = {"integer", "decimal", "double"}
+
+_Piece = TypeVar("_Piece", str, tuple[str, str], tuple[str, bool])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class Module:
         self._kept: dict[str, int] = {}
         self._around: dict[tuple[str, str], int] = {}
         self._parts: dict[tuple[str, bool], int] = {}
+        # by number: what is worked out once for a document; what depends on one of the nodes around that of a rule
+        # alone, with the name of that node; what the tests of a rule may share, and whether it may stop
+        self.once: list[str] = []
+        self.around: list[tuple[str, str]] = []
+        self.parts: list[tuple[str, bool]] = []
         # the names that stand for the whole of a rule: its node, those around it, its variables
         self.outer: frozenset[str] = frozenset()
         self._variables = 0
@@ -120,12 +127,12 @@ class Module:
         around = code.uses if len(code.uses) == 1 and code.uses <= _AROUND_NAMES else ()
         if around and (" for " in code.py or code.py.count("(") > _HEAVY_AROUND):
             (name,) = around
-            rank = self._around.setdefault((code.py, name), len(self._around))
+            rank = _number(self._around, self.around, (code.py, name))
             return replace(code, py=f"around(w{AROUND}{rank}{END}, {name}, d, m)", is_cheap=True, true="")
         if not code.uses:
-            rank = self._kept.setdefault(code.py, len(self._kept))
+            rank = _number(self._kept, self.once, code.py)
             return replace(code, py=f"{ONCE}{rank}{END}", is_cheap=True, true="")
-        rank = self._parts.setdefault((code.py, code.may_stop), len(self._parts))
+        rank = _number(self._parts, self.parts, (code.py, code.may_stop))
         return replace(code, py=f"{PART}{rank}{END}", true="" if code.may_stop else code.true)
 
     def plain(self, code: Code) -> str:
@@ -137,20 +144,13 @@ class Module:
     def constants(self) -> list[str]:
         return [f"{name} = {value}" for value, name in self._constants.items()]
 
-    @property
-    def once(self) -> list[str]:
-        """What is worked out once for a document, by its number."""
-        return list(self._kept)
 
-    @property
-    def around(self) -> list[tuple[str, str]]:
-        """What depends on one of the nodes around that of a rule alone, and the name of that node."""
-        return list(self._around)
-
-    @property
-    def parts(self) -> list[tuple[str, bool]]:
-        """What the tests of a rule may share, by its number, and whether it may stop."""
-        return list(self._parts)
+def _number(known: dict[_Piece, int], listed: list[_Piece], piece: _Piece) -> int:
+    """The number of a piece: the one it has, else the next."""
+    rank = known.setdefault(piece, len(listed))
+    if rank == len(listed):
+        listed.append(piece)
+    return rank
 
 
 # marks of shared code within code: a sheet's text cannot hold them, since `repr` writes control characters out
@@ -181,7 +181,11 @@ def write(expression: Expression, scope: Scope, module: Module) -> Code:
 
 def statement_of_truth(expression: Expression, scope: Scope, module: Module) -> Code:
     """The condition of a test or a predicate, as a boolean."""
-    code = write(expression, scope, module)
+    return told_true(write(expression, scope, module))
+
+
+def told_true(code: Code) -> Code:
+    """The effective boolean value of code, as a boolean."""
     return Code(truth(code), "boolean", "1", code.uses, is_cheap=code.is_cheap, may_stop=code.may_stop)
 
 

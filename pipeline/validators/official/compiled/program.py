@@ -8,9 +8,10 @@ from typing import Any
 from pipeline.ports import Hit
 from pipeline.validators.official.compiled.nodes import Document, Node, Place
 from pipeline.validators.official.compiled.runtime import EXACT, Rare, Stopped
-from pipeline.validators.official.told import HITS_MAX, TEXT_CHARS_MAX, rule_id, text_of
+from pipeline.validators.official.told import TEXT_CHARS_MAX, most_serious, rule_id, text_of
 
 _PLACES_MAX = 20_000
+_ANY = (("//", "*"),)
 
 _Guard = Callable[[list[Node], Document, list[Any]], list[Node]]
 _Rule = Callable[[list[Node], Document, list[Any], list[Any]], None]
@@ -25,7 +26,9 @@ class Program:
         exec(code, made)  # noqa: S102 - built by us from an artefact whose digest was checked
         self.pack: str = made["PACK"]
         self.left: tuple[tuple[int, str], ...] = made["LEFT"]
-        self._patterns = tuple(_Pattern(rules) for _, _, rules in made["PATTERNS"])
+        every = [rules for _, _, rules in made["PATTERNS"]]
+        self._patterns = tuple(_Pattern(rules) for rules in every if not _is_for_all(rules))
+        self._for_all = tuple(_for_all(rules) for rules in every if _is_for_all(rules))
         self._tests: dict[int, tuple[str, str, bool, Any]] = made["TESTS"]
         self._unknown: list[Any] = [made["U"]] * len(made["ONCE"])
         self._at: dict[str, tuple[_Rule, ...]] = {}
@@ -48,12 +51,12 @@ class Program:
                 rules = self._rules_at(document.places[path])
             for rule in rules:
                 rule(nodes, document, kept, hits)
+        for rule in self._for_all:
+            rule(document.nodes[1:], document, kept, hits)
         if not hits:
             return ()
         hits.sort(key=_order)
-        if len(hits) > HITS_MAX:
-            hits = self._weightiest(hits)
-        return tuple(self._hit(hit, document, kept) for hit in hits)
+        return tuple(self._hit(hit, document, kept) for hit in most_serious(hits, self._may_refuse))
 
     def _hit(self, hit: tuple[int, int, int, Node], document: Document, kept: list[Any]) -> Hit:
         _, _, ordinal, node = hit
@@ -64,9 +67,9 @@ class Program:
             id = rule_id(text, id, self.pack, ordinal)
         return Hit(id, flag, document.location(node), text[:TEXT_CHARS_MAX], is_report)
 
-    def _weightiest(self, hits: list[Any]) -> list[Any]:
-        """What may refuse the document comes first where not everything can be told."""
-        return sorted(hits, key=lambda hit: self._tests[hit[2]][1] == "warning" or self._tests[hit[2]][2])[:HITS_MAX]
+    def _may_refuse(self, hit: tuple[int, int, int, Node]) -> bool:
+        _, flag, is_report, _ = self._tests[hit[2]]
+        return flag != "warning" and not is_report
 
     def _rules_at(self, place: Place) -> tuple[_Rule, ...]:
         """The rules that nodes of this place may meet: of each pattern the first that matches."""
@@ -86,6 +89,24 @@ class Program:
         return tuple(found)
 
 
+def _is_for_all(rules: Any) -> bool:
+    """Does this pattern ask every element, whatever its name? Then it is asked once for all of them."""
+    return all(
+        is_deep and all(tuple(steps) == _ANY and not by_place for _, steps, by_place, _ in alternatives)
+        for _, is_deep, alternatives in rules
+    )
+
+
+def _for_all(rules: Any) -> _Rule:
+    return _choice(tuple((_guards_of(alternatives), rule, is_deep) for rule, is_deep, alternatives in rules), ())
+
+
+def _guards_of(alternatives: Any) -> tuple[_Guard, ...]:
+    """The guards of those that fit; none where one of them asks nothing more."""
+    guards = tuple(guard for *_, guard in alternatives)
+    return () if None in guards else guards
+
+
 class _Pattern:
     """The rules of one pattern, found by the name of a node."""
 
@@ -100,13 +121,13 @@ class _Pattern:
         """The rules whose names fit a place, by priority, down to the first that needs no more than that."""
         chain: list[_Candidate] = []
         for rule, is_deep, alternatives in self._by_name.get(place.tag, self._others):
-            fitting = [guard for *shape, guard in alternatives if _fits(place, *shape)]
+            fitting = [one for one in alternatives if _fits(place, *one[:-1])]
             if not fitting:
                 continue
-            if None in fitting:
-                chain.append(((), rule, is_deep))
+            guards = _guards_of(fitting)
+            chain.append((guards, rule, is_deep))
+            if not guards:
                 break
-            chain.append((tuple(fitting), rule, is_deep))
         return tuple(chain)
 
     def shut_above(self, place: Place) -> tuple[tuple[int, tuple[_Candidate, ...]], ...]:

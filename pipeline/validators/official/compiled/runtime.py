@@ -33,7 +33,7 @@ class Stopped(Exception):
 
 
 class Rare(Stopped):
-    """A value so rare that what XPath makes of it is left to Saxon, even where an error would only mean no match."""
+    """Saxon alone is to say what comes of it: a value so rare that engines may differ, or a match that stops."""
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
+from lxml import etree
+
+from pipeline.adapters.artefacts import Artefacts
 from pipeline.readers import safe_xml
 from pipeline.terms import Terms
 from pipeline.validators.official.compiled.build import build
@@ -10,23 +13,27 @@ from pipeline.validators.official.compiled.built import Built
 from pipeline.validators.official.compiled.nodes import Document
 from pipeline.validators.official.compiled.program import Program
 
+
+def _places() -> str:
+    """How a sheet tells the place of an element, from an installed one: no other way is compiled."""
+    artefacts = Artefacts()
+    root = etree.fromstring(artefacts.content(artefacts.pack("facturx-minimum").sheet))
+    found = (
+        one
+        for one in root.iter(f"{{{_XSL}}}template")
+        if one.get("match") == "*" and "full-path" in one.get("mode", "")
+    )
+    return "".join(etree.tostring(one, encoding="unicode", with_tail=False) for one in found)
+
+
+_XSL = "http://www.w3.org/1999/XSL/Transform"
 SAME = "urn:same"  # the namespace of functions, as a sheet names its own
-_OPEN = f"""<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
+_OPEN = f"""<xsl:stylesheet version="2.0" xmlns:xsl="{_XSL}"
     xmlns:svrl="http://purl.oclc.org/dsdl/svrl" xmlns:xs="http://www.w3.org/2001/XMLSchema"
     xmlns:own="{SAME}" xmlns:a="urn:a" xmlns:b="urn:b" exclude-result-prefixes="#all">
 <xsl:output method="xml" indent="no"/>
 <xsl:variable name="document-uri"><xsl:value-of select="document-uri(/)"/></xsl:variable>
-<xsl:template match="*" mode="schematron-select-full-path">
-  <xsl:apply-templates select="." mode="schematron-get-full-path"/>
-</xsl:template>
-<xsl:template match="*" mode="schematron-get-full-path">
-  <xsl:apply-templates select="parent::*" mode="schematron-get-full-path"/>
-  <xsl:variable name="here" select="."/>
-  <xsl:variable name="rank" select="1 + count(preceding-sibling::*[node-name(.) = node-name($here)])"/>
-  <xsl:value-of select="if (namespace-uri() = '') then concat('/', name(), '[', $rank, ']')
-    else concat('/*:', local-name(), '[namespace-uri()=''', namespace-uri(), '''][', $rank, ']')"/>
-</xsl:template>
-<xsl:template match="/" mode="schematron-get-full-path"/>
+{_places()}
 """
 _CLOSE = "</xsl:stylesheet>"
 _LOCATION = '<xsl:attribute name="location"><xsl:apply-templates select="." mode="schematron-select-full-path"/></xsl:attribute>'

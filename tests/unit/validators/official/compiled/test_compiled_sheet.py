@@ -125,6 +125,7 @@ LOCATED = '<xsl:attribute name="location"><xsl:apply-templates select="." mode="
         (LOCATED, '<xsl:attribute name="location">/x</xsl:attribute><xsl:comment/>', "a location that is not the full path"),
         ("fatal</xsl:attribute>", "<xsl:value-of select='1'/></xsl:attribute>", "attribute in an assert or report"),
         ("<svrl:text>[R-1]", "<svrl:diagnostic/><svrl:text>[R-1]", "diagnostic"),
+        ("1+ $preceding", "$preceding", "the place of an element is told in another way"),
         (LOCATED, f"{LOCATED}<xsl:comment/>", "comment in an assert or report"),
         ("[R-1] said", "[R-1] <b>said</b>", "b in a message"),
         ("[R-1] said", "[R-1] <xsl:value-of select='x' separator=','/>", "value-of in a message"),
