@@ -15,6 +15,7 @@ from pipeline.adapters.rule_cache import RuleCache
 from pipeline.adapters.saxon_pool import SaxonEngine
 from pipeline.readers.safe_xml import parse
 from pipeline.terms import Terms
+from pipeline.validators.base64_aside import is_valid
 from pipeline.validators.official.compiled.built import VERSION
 from pipeline.validators.official.compiled.program import Stopped
 
@@ -42,7 +43,7 @@ def start() -> tuple[Judge, list[str]]:
             return REFUSED
         root = parsed.tree.getroot()
         schema = kept.get(root.tag.rpartition("}")[2])
-        if schema is None or not schema.validate(root):
+        if schema is None or not is_valid(parsed.tree, schema):
             return REFUSED
         hits: set[Hit] = set()
         try:

@@ -20,6 +20,7 @@ from pipeline.ports import Tools
 from pipeline.readers.safe_xml import PARSER_OPTIONS, Parsed
 from pipeline.readers.walk import STEPS
 from pipeline.terms import Terms
+from pipeline.validators.base64_aside import is_valid
 from pipeline.validators.xsd_sentences import (
     SHOWN_CHARS_MAX,
     Sentence,
@@ -102,11 +103,11 @@ def _errors(
     if size > limit:
         told, count = _streamed(parsed, tree, schema, most)
         return told, count - len(told)
-    if schema.validate(tree):
+    if is_valid(tree, schema):
         return [], 0
     found = _told(tree, schema)
     if _without_blanks(error.element for error in found):
-        if schema.validate(tree):
+        if is_valid(tree, schema):
             return [], 0
         found = _told(tree, schema)
     return _without_echo(found), 0

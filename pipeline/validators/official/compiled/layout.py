@@ -6,6 +6,7 @@ rules is worked out only when it is asked for, as XPath would.
 """
 
 import re
+from collections import Counter
 from itertools import pairwise
 
 from pipeline.validators.official.compiled.pieces import AROUND, AROUND_NAMES, END, ONCE, PART
@@ -78,8 +79,8 @@ def _told(text: str, parts: list[tuple[str, bool]], kept: set[int]) -> str:
 def _looked_up(lines: list[str]) -> list[str]:
     """Children of the node itself that several lines look up are looked up once."""
     text = "\n".join(lines)
-    found = [match[1] for match in _LOOKUP.finditer(text)]
-    often = sorted({tag for tag in found if found.count(tag) > 1}, key=lambda tag: int(tag[1:]))
+    asked = Counter(match[1] for match in _LOOKUP.finditer(text))
+    often = sorted((tag for tag, times in asked.items() if times > 1), key=lambda tag: int(tag[1:]))
     for tag in often:
         text = text.replace(f"n[1].get({tag}, NONE)", f"k{tag}")
     highest = max((at for at, name in enumerate(AROUND_NAMES, 1) if re.search(rf"\b{name}\b", text)), default=0)

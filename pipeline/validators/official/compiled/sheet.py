@@ -179,7 +179,7 @@ def _shape(element: etree._Element) -> tuple[object, ...]:
     """Names, attributes, texts: without comments, blanks and what prefixes stand for."""
     texts = ((text or "").strip(" \t\r\n") for text in (element.text, element.tail))
     inner = tuple(_shape(child) for child in element if isinstance(child.tag, str))
-    attributes = sorted((name, " ".join(value.split())) for name, value in element.items())
+    attributes = sorted((name, " ".join(str(value).split())) for name, value in element.items())
     return (element.tag, attributes, *texts, inner)
 
 
