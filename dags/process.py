@@ -1,8 +1,9 @@
 """# edi_process: judge, deliver, answer
 
 `plan` counts the lots that are due; as many workers (`judge`, at most 32) claim lot after lot for ten minutes,
-judge, deliver the pivots, publish the reports. Partners take turns. `count` adds up. Nothing due: `judge` is
-skipped, the run is green. A refused invoice is a normal day, and never red.
+judge, deliver the pivots, publish the reports. Partners take turns. With nothing to do, one worker stays while another
+machine has a lot in hand (`waited_milliseconds`), and takes it over should that machine die. `count` adds up. Nothing
+due: `judge` is skipped, the run is green. A refused invoice is a normal day, and never red.
 
 **Red means** a fault of ours, still there after three more tries. What it touched was answered to nobody and waits
 for the next run; every other flow was answered.

@@ -165,18 +165,21 @@ def slots(home: Home, most: int) -> int:
 def process(
     home: Home, *, turn: str, seconds: float,
     on_verdict: Callable[[Told], None] = _unheard, on_fault: Callable[[Said], None] = unheard,
+    stop: Event | None = None,
 ) -> RunSummary:  # fmt: skip
     """Judge, deliver and report lot after lot, claiming none after `seconds`.
 
     `turn` names the attempt at everything that is due, shared by all that work side by side: what met a fault in it
-    waits for the next one.
+    waits for the next one. While other machines have lots in hand it waits (until `stop` is set), and takes over those
+    of a machine that died. `run` never does: whoever typed it wants the prompt back, and what is left to the next run.
     """
     home.turn = turn
+    pause = (stop or Event()).wait
 
     def work(summary: RunSummary) -> None:
         with readers(home) as pool:
             _clear_the_dead(home)
-            drain(home, pool, summary, on_verdict, _unseen, seconds)
+            drain(home, pool, summary, on_verdict, _unseen, seconds, pause)
 
     return _timed(RunSummary(on_fault=on_fault), work)
 
@@ -194,7 +197,7 @@ def send_returns(home: Home, *, on_fault: Callable[[Said], None] = unheard) -> R
 def _timed(summary: RunSummary, work: Callable[[RunSummary], None]) -> RunSummary:
     began = time.monotonic()
     work(summary)
-    summary.seconds = time.monotonic() - began
+    summary.seconds = time.monotonic() - began - summary.waited_s
     return summary
 
 

@@ -8,6 +8,8 @@ import fcntl
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,6 +26,23 @@ class Presence:
         unseen.rename(self._lock_path(self.token))
         self.spool = root / self.token
         self.spool.mkdir()
+
+    def is_here(self, token: str) -> bool:
+        """The worker of this token is of this machine: `is_dead` sees its end. Of another one only the lease tells."""
+        return self._lock_path(token).exists()
+
+    @contextmanager
+    def standing_by(self) -> Iterator[bool]:
+        """Be the one of this machine that waits for others; False where another one does already."""
+        descriptor = os.open(self.root / "standby", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(descriptor)
 
     def is_dead(self, token: str) -> bool:
         """The worker of this token ran on this machine and is gone."""

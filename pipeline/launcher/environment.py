@@ -78,6 +78,9 @@ def environment(
         "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "5",
         "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "6",  # an API server that is started again ends no task
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # they change with an upgrade only
+        # ... and one that a busy machine could not import in time would be no DAG for as long: not after half a minute
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "90",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "120",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "CHORUS_EDI_HOME": str(home),
         "CHORUS_EDI_SWEEP_MINUTES": str(settings.airflow.sweep_minutes),

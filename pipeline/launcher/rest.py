@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.adapters.system_errors import Unreachable
 from pipeline.ports import Said
 
+FAILED = 500  # and above: the server's own trouble
 TIMEOUT_S = 15  # it has one process, and a busy machine
 HEALTH = {  # name in the answer of /monitor/health -> our component
     "metadatabase": "api-server",
@@ -19,8 +20,12 @@ HEALTH = {  # name in the answer of /monitor/health -> our component
 MOST = 100  # rows a page
 
 
+class Denied(Unreachable):
+    """The server is well and refuses us: asking again changes nothing."""
+
+
 class Api:
-    """Airflow's API server. What it refuses, or an answer that is none, raises `Unreachable`."""
+    """Airflow's API server. What it refuses raises `Denied`; what else it fails to answer, another `OSError`."""
 
     def __init__(self, port: int, password: str) -> None:
         self.port, self._password = port, password
@@ -51,11 +56,12 @@ class Api:
         """dag_id -> whether it is paused, of all that were parsed."""
         return {one["dag_id"]: one["is_paused"] for one in self._listed("dags")}
 
-    def import_errors(self) -> dict[str, str]:
-        """File -> the last line of why it cannot be parsed."""
+    def import_errors(self, since: datetime) -> dict[str, str]:
+        """File -> the last line of why it cannot be parsed, as found since then; an older one may be mended."""
         return {
             one["filename"]: (one["stack_trace"].strip().splitlines() or [""])[-1]
             for one in self._listed("importErrors", "import_errors")
+            if datetime.fromisoformat(one["timestamp"]) >= since
         }
 
     def _listed(self, path: str, key: str = "") -> list[Any]:
@@ -79,14 +85,15 @@ class Api:
             answer = connection.getresponse()
             content = answer.read()
             if answer.status >= http.client.BAD_REQUEST:
-                raise _refused(path, str(answer.status))
+                said = _refused(path, str(answer.status))
+                raise Unreachable(said) if answer.status >= FAILED else Denied(said)
             told = json.loads(content)
         except (http.client.HTTPException, ValueError) as error:
-            raise _refused(path, type(error).__name__) from error
+            raise Unreachable(_refused(path, type(error).__name__)) from error
         finally:
             connection.close()
         if not isinstance(told, dict):
-            raise _refused(path, type(told).__name__)
+            raise Unreachable(_refused(path, type(told).__name__))
         return told
 
 
@@ -97,6 +104,6 @@ def _is_well(told: Mapping[str, Any], heartbeat: str, since: datetime) -> bool:
     return heartbeat not in told or datetime.fromisoformat(told[heartbeat]) >= since
 
 
-def _refused(path: str, what: str) -> Unreachable:
+def _refused(path: str, what: str) -> Said:
     path = path.partition("?")[0]
-    return Unreachable(Said(f"l'API d'Airflow répond {what} à {path}", f"the API of Airflow answers {what} to {path}"))
+    return Said(f"l'API d'Airflow répond {what} à {path}", f"the API of Airflow answers {what} to {path}")

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pipeline.launcher.environment import IO_SLOTS, LOOPBACK, cpu_slots, databas
 from pipeline.launcher.keys import keys, passwords, passwords_file
 from pipeline.launcher.place import airflow_home, alone, dags_folder, log_file, record_file
 from pipeline.launcher.record import Run
-from pipeline.launcher.rest import Api
+from pipeline.launcher.rest import Api, Denied
 from pipeline.launcher.stop import end
 from pipeline.ports import Fault, Said
 from pipeline.settings import Settings
@@ -54,22 +55,25 @@ def up(home: Path, settings: Settings, *, dags: Path | None = None, hear: Hear =
     (folder / "logs").mkdir(exist_ok=True)
     with alone(folder):
         run = _renewed(folder) or Run(uuid.uuid4().hex, processes.boot(), _port(settings.airflow.port))
-        missing = tuple(name for name in EVERYTHING if not run.is_up(name))
+        ours = [name for name in EVERYTHING if not run.is_up(name)]
         secrets, (logins, are_new) = keys(folder), passwords(folder)
         given = environment(home.resolve(), folder, dags, settings, secrets, run.port, run.mark)
-        hear = hear if missing else _unheard
+        hear = hear if ours else _unheard
         try:
-            if missing:
+            if ours:
                 _migrate(folder, database_url(folder, settings), airflow, given, hear)
-            for name in missing:
+            for name in ours:
                 start(folder, name, run, given)
-            known = _wait(folder, dags, run, Api(run.port, logins["admin"]), settings, hear)
+            known = _wait(
+                folder, dags, run, Api(run.port, logins["admin"]), settings, hear,
+                partial(_tend, folder, run, ours, given),
+            )  # fmt: skip
         except BaseException:
-            _undo(folder, run, missing)
+            _undo(folder, run, ours)
             if are_new:  # nobody was told them
                 passwords_file(folder).unlink(missing_ok=True)
             raise
-    return Ready(run.url, missing, known, logins, are_new)
+    return Ready(run.url, tuple(ours), known, logins, are_new)
 
 
 def _renewed(folder: Path) -> Run | None:
@@ -85,7 +89,7 @@ def _renewed(folder: Path) -> Run | None:
     return run
 
 
-def _undo(folder: Path, run: Run, started: tuple[str, ...]) -> None:
+def _undo(folder: Path, run: Run, started: list[str]) -> None:
     """End what this call started; what ran before goes on."""
     ours = Run(run.mark, run.boot, run.port, {name: one for name, one in run.components.items() if name in started})
     end(ours)
@@ -136,30 +140,72 @@ def _migrate(folder: Path, url: str, airflow: str, given: dict[str, str], hear: 
     hear(MIGRATED, time.monotonic() - began)
 
 
-def _wait(folder: Path, dags: Path, run: Run, api: Api, settings: Settings, hear: Hear) -> dict[str, bool]:
-    """Until all four are well, the pools are there and every file of the folder has become its DAG."""
-    began, is_well = time.monotonic(), False
+def _tend(folder: Path, run: Run, ours: list[str], given: dict[str, str]) -> bool:
+    """What ran before this call and ends meanwhile is started again, and then ours; True where that was so.
+
+    After a database that was away, components end one by one. The keeper, whose work this is, waits until we have done.
+    """
+    ended = [name for name in COMPONENTS if not run.is_up(name)]
+    for name in ended:
+        if name in ours:
+            raise Fault(_stopped(name, log_file(folder, name)))
+        run.former.append(run.components[name].process)
+        ours.append(name)
+        start(folder, name, run, given)
+    return bool(ended)
+
+
+def _wait(
+    folder: Path, dags: Path, run: Run, api: Api, settings: Settings, hear: Hear, tend: Callable[[], bool]
+) -> dict[str, bool]:  # fmt: skip
+    """Until all four are well, the pools are there and every file of the folder has become its DAG.
+
+    An API server that does not answer, or not with what was asked, may do so the next time: the machine is busy.
+    """
+    began, is_well, trouble = time.monotonic(), False, None
     expected = {f"edi_{file.stem}" for file in dags.glob("[a-z]*.py")}
     while True:
-        for name in COMPONENTS:
-            if not run.is_up(name):
-                raise Fault(_stopped(name, log_file(folder, name)))
-        if not is_well and api.healthy(run.since) >= set(COMPONENTS):
-            is_well = True
-            api.make_pool("edi_cpu", cpu_slots(settings), "judging: one for each core")
-            api.make_pool("edi_io", IO_SLOTS, "intake and returns, beside it")
+        was_well = is_well = not tend() and is_well
+        known = None
+        try:
+            is_well = was_well or _is_well(api, run, settings)
+            known = _known(api, run, expected) if is_well else None
+        except Denied:
+            raise
+        except OSError as error:
+            trouble = error
+        if is_well and not was_well:
             hear(HEALTHY, time.monotonic() - began)
             began_to_parse = time.monotonic()
-        if is_well:
-            known = api.dags()
-            if expected <= set(known):
-                hear(PARSED, time.monotonic() - began_to_parse)
-                return known
-            if errors := api.import_errors():
-                raise Fault(_unparsed(sorted(errors.items())[0]))
+        if known is not None:
+            hear(PARSED, time.monotonic() - began_to_parse)
+            return known
         if time.monotonic() - began > READY_S:
-            raise Fault(_too_slow(folder / "logs"))
+            raise Fault(_too_slow(trouble).then(_see(folder / "logs"))) from trouble
         time.sleep(LOOK_S)
+
+
+def _is_well(api: Api, run: Run, settings: Settings) -> bool:
+    """All four say so, and the pools are there."""
+    if not api.healthy(run.since) >= set(COMPONENTS):
+        return False
+    api.make_pool("edi_cpu", cpu_slots(settings), "judging: one for each core")
+    api.make_pool("edi_io", IO_SLOTS, "intake and returns, beside it")
+    return True
+
+
+def _known(api: Api, run: Run, expected: set[str]) -> dict[str, bool] | None:
+    """The DAGs, None while one is missing. A file that this DAG processor could not load is a fault; what an earlier
+    one said of it may be mended.
+    """
+    known = api.dags()
+    missing = expected - set(known)
+    if not missing:
+        return known
+    errors = api.import_errors(run.since["dag-processor"])
+    if broken := sorted((file, reason) for file, reason in errors.items() if f"edi_{Path(file).stem}" in missing):
+        raise Fault(_unparsed(broken[0]))
+    return None
 
 
 _NOT_INSTALLED = Said(
@@ -209,8 +255,13 @@ def _unparsed(error: tuple[str, str]) -> Said:
     )
 
 
-def _too_slow(logs: Path) -> Said:
-    return Said(
-        f"Airflow n'est pas prêt après {READY_S:.0f} s, tout a été arrêté ; les journaux de {logs} disent pourquoi",
-        f"Airflow is not ready after {READY_S:.0f} s, all of it was stopped; the logs in {logs} say why",
+def _too_slow(trouble: OSError | None) -> Said:
+    said = Said(
+        f"Airflow n'est pas prêt après {READY_S:.0f} s, ce qui venait d'être lancé a été arrêté",
+        f"Airflow is not ready after {READY_S:.0f} s, what was just started was ended",
     )
+    return said.because(why(trouble)) if trouble else said
+
+
+def _see(logs: Path) -> Said:
+    return Said(f"les journaux de {logs} disent pourquoi", f"the logs in {logs} say why")

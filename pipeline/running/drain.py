@@ -18,7 +18,9 @@ from pipeline.running.log import tell_fault
 from pipeline.running.summary import RunSummary, Told
 
 QUARANTINE_OVER = Decision(held.REFUSE, "chorus-edi", "quarantine is over")
+WAIT_S = 2.0  # between two looks at lots of other machines: a claim is a short transaction
 Progress = Callable[[int, int], None]  # deposits judged in this run, and how many there are in all
+Pause = Callable[[float], bool]  # sleeps so many seconds; True as soon as somebody wants us to stop
 
 
 def drain(
@@ -28,10 +30,13 @@ def drain(
     on_verdict: Callable[[Told], None],
     on_progress: Progress,
     seconds: float = math.inf,
+    pause: Pause | None = None,
 ) -> None:
     """Work off lots until nothing is due, or no longer than some seconds before the next one is claimed.
 
     A lot that another worker took over is theirs, and no trouble. Each lot is judged by the sheets as they are then.
+    With a `pause` it does not end while another machine has a lot in hand, unless somebody here waits already: should
+    that machine die, its lot is due when its lease runs out, and with nobody here it would lie until the next sweep.
     """
     until = time.monotonic() + seconds
     done = 0
@@ -44,7 +49,7 @@ def drain(
             on_progress(done, done + _due(home))
 
     on_progress(0, _due(home))
-    while time.monotonic() < until and (lot := _next(home)) is not None:
+    while (lot := _next_before(home, until, pause, summary)) is not None:
         try:
             with Lease(home, lot) as lease:
                 known = home.partners()
@@ -83,6 +88,39 @@ def release_from_quarantine(home: Home) -> None:
     for deposit_id in overdue:
         home.ledger.write(lambda db, deposit_id=deposit_id: held.release(db, deposit_id, QUARANTINE_OVER, at))  # type: ignore[misc]
         home.log("release", deposit=deposit_id)
+
+
+def _next_before(home: Home, until: float, pause: Pause | None, summary: RunSummary) -> Lot | None:
+    """The next lot, None where nothing is due or the time is up. With a `pause`, one that others may yet leave, too."""
+    lot = _next(home) if time.monotonic() < until else None
+    if lot is not None or pause is None:
+        return lot
+    with home.presence.standing_by() as is_alone:  # one of a machine is enough: the others' places are for other work
+        return _left_by_others(home, until, pause, summary) if is_alone and _is_elsewhere(home) else None
+
+
+def _left_by_others(home: Home, until: float, pause: Pause, summary: RunSummary) -> Lot | None:
+    """The next lot that comes while other machines have lots in hand. Between two looks no transaction is open."""
+    lot: Lot | None = None
+    began = time.monotonic()
+    while not pause(min(WAIT_S, max(until - time.monotonic(), 0.0))) and time.monotonic() < until:
+        lot = _next(home)
+        if lot is not None or not _is_elsewhere(home):
+            break
+    waited_s = time.monotonic() - began
+    summary.waited_s += waited_s
+    home.log("standby", seconds=round(waited_s, 3))
+    return lot
+
+
+def _is_elsewhere(home: Home) -> bool:
+    """A lot is in hands that we cannot see: a worker of another machine, alive or not.
+
+    One whose lease ran out counts too: whoever asks next takes it.
+    """
+    with home.ledger.reading() as db:
+        named = claims.workers(db, claims.JUDGE)
+    return not all(home.presence.is_here(token) for token in named)
 
 
 def _next(home: Home) -> Lot | None:

@@ -55,6 +55,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "deliver": Event("info", ("place", "kind", "deposit", "lot", "attempt", "sha256", "size_bytes")),
         "sweep": Event("info", ("lot", "attempt", "files")),
         "lot": Event("info", (*_LOT, "kind", "seconds", "fault")),
+        "standby": Event("info", ("seconds",)),
         "lease_lost": Event("warning", (*_LOT, "kind", "seconds")),
         "retry": Event("warning", ("tries", "sqlstate")),
         "rule_cache": Event("warning", ("place", "fault")),

@@ -40,7 +40,8 @@ class RunSummary:
     pending: int = 0  # invoices that wait for the State's commitments
     faults: list[Said] = field(default_factory=list)
     notices: list[Said] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: float = 0.0  # at work
+    waited_s: float = 0.0  # for lots of other machines: idle, and beside `seconds`
     on_fault: Callable[[Said], None] = unheard  # told at once: a run that watches has no end to wait for
     on_notice: Callable[[Said], None] = unheard
 

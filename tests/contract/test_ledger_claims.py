@@ -100,6 +100,21 @@ def test_work_for_one_is_given_to_one(ledger: Ledger) -> None:
     assert ledger.write(lambda db: claims.claim_alone(db, claims.DAILY, "you", 0, LIMITS)) is not None
 
 
+def test_who_works_on_what_is_told(ledger: Ledger) -> None:
+    dropped(ledger, "AAA001", 1)
+    claim(ledger, "judge")
+    daily = ledger.write(lambda db: claims.claim_alone(db, claims.DAILY, "daily", 0, LIMITS))
+
+    def workers(*kinds: str) -> frozenset[str]:
+        with ledger.reading() as db:
+            return claims.workers(db, *kinds)
+
+    assert workers() == {"judge", "daily"}
+    assert (workers(claims.JUDGE), workers(claims.JUDGE, claims.DAILY)) == ({"judge"}, {"judge", "daily"})
+    finish(ledger, daily)
+    assert workers() == {"judge"}
+
+
 @pytest.mark.parametrize("kind", [claims.DAILY, claims.RECEIVE])
 def test_work_for_one_goes_to_the_next_when_its_worker_is_gone(ledger: Ledger, kind: str) -> None:
     first = ledger.write(lambda db: claims.claim_alone(db, kind, "gone", 0, LIMITS, partner="AAA001"))

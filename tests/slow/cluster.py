@@ -66,7 +66,8 @@ class Figures:
     killed_with: int = 0  # flows answered when the worker was killed
     taken_over_s: float = 0.0
     overhead: float = 0.0
-    slot_s: float = 0.0
+    slot_s: float = 0.0  # of draining slots, without what they waited
+    waited_s: float = 0.0  # for the lots of the other machine
     tasks: int = 0
     answered: dict[str, int] = field(default_factory=dict)
     booked: dict[str, int] = field(default_factory=dict)
@@ -362,7 +363,10 @@ def _look(cluster: Cluster, dropped: list[Flow], figures: Figures) -> None:
 
 
 def _overhead(cluster: Cluster, figures: Figures) -> None:
-    """Of the time that draining slots were taken (queued to ended), the share in which no runner function worked."""
+    """Of the time that draining slots were taken (queued to ended), the share in which no runner function worked.
+
+    While they waited for the lots of the other machine they were idle by intent: that is neither work nor overhead.
+    """
     rows = cluster.postgres.execute(
         "SELECT ti.queued_dttm, ti.end_date, x.value FROM task_instance ti JOIN xcom x"
         " ON x.dag_id = ti.dag_id AND x.run_id = ti.run_id AND x.task_id = ti.task_id AND x.map_index = ti.map_index"
@@ -374,7 +378,9 @@ def _overhead(cluster: Cluster, figures: Figures) -> None:
         told = value if isinstance(value, dict) else json.loads(str(value))
         if isinstance(told, str):
             told = json.loads(told)
-        figures.slot_s += (ended - queued).total_seconds()  # type: ignore[operator]
+        waited_s = told.get("waited_milliseconds", 0) / 1000
+        figures.waited_s += waited_s
+        figures.slot_s += (ended - queued).total_seconds() - waited_s  # type: ignore[operator]
         worked += told.get("milliseconds", 0) / 1000  # a slot that found nothing left tells nothing
     figures.tasks = len(rows)
     figures.overhead = 1 - worked / figures.slot_s if figures.slot_s else 0.0
@@ -390,7 +396,8 @@ def told(figures: Figures) -> str:
         ("worker killed", f"after {figures.killed_at_s:.0f} s, {figures.killed_with} flows answered"),
         ("its lots in other hands", f"{figures.taken_over_s:.0f} s later"),
         ("Airflow overhead of draining slots",
-         f"{figures.overhead:.1%} of {figures.slot_s:.0f} s in {figures.tasks} tasks (target {OVERHEAD:.0%})"),
+         f"{figures.overhead:.1%} of {figures.slot_s:.0f} s in {figures.tasks} tasks (target {OVERHEAD:.0%}),"
+         f" {figures.waited_s:.0f} s of waiting for the other machine apart"),
         ("deposits", ", ".join(f"{k} {v}" for k, v in sorted(figures.answered.items()))),
         ("booked", ", ".join(f"{k} {v}" for k, v in sorted(figures.booked.items()))),
         ("reports in out/", str(figures.reports_fetched)),

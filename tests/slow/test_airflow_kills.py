@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -138,4 +139,13 @@ def test_a_database_that_stops_at_once_and_comes_back_loses_nothing(stack: Stack
     stack.postgres.stop(now=True)
     time.sleep(3)
     stack.postgres.start()
+    back = datetime.now(UTC)
     held_after(stack, lot)
+    stack.wait(lambda: all_heard_since(stack, back), 120, "a component is deaf since the database was away")
+
+
+def all_heard_since(stack: Stack, moment: datetime) -> bool:
+    """For half a minute after its last word Airflow calls a component healthy, deaf or not; so who has spoken since?"""
+    kinds = "('SchedulerJob', 'TriggererJob', 'DagProcessorJob')"
+    rows = stack.metadata(f"SELECT max(latest_heartbeat) FROM job WHERE job_type IN {kinds} GROUP BY job_type")
+    return len(rows) == 3 and all(heard > moment for (heard,) in rows)

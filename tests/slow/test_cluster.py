@@ -24,6 +24,6 @@ def test_nothing_is_lost_or_doubled_and_every_invariant_holds(figures: cluster.F
     assert figures.reports_fetched == figures.flows
 
 
-def test_the_lots_of_the_killed_worker_found_other_hands_by_the_next_sweep(figures: cluster.Figures) -> None:
-    # the lease of 45 s, then whoever drains; with so few invoices nobody does any more, and the sweep comes each minute
-    assert 0 < figures.taken_over_s <= 45 + 60 + 15
+def test_the_lots_of_the_killed_worker_found_other_hands_within_a_minute(figures: cluster.Figures) -> None:
+    # the lease of 45 s, then a slot of the other machine: it waits for that, however little there is left to do
+    assert 0 < figures.taken_over_s <= 60

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -24,8 +24,8 @@ from pipeline.launcher import components, environment, keep, keys, place, proces
 from pipeline.launcher.keep import Keeper
 from pipeline.launcher.processes import MARK, Process
 from pipeline.launcher.record import Component, Run
-from pipeline.launcher.rest import Api
-from pipeline.ports import Fault
+from pipeline.launcher.rest import Api, Denied
+from pipeline.ports import Fault, Said
 from pipeline.settings import Settings, load
 
 SLEEPS = "import time; time.sleep(300)"
@@ -338,6 +338,92 @@ def test_who_is_well_is_read_from_what_each_said_after_its_start(answering: Call
     assert api.healthy(dict.fromkeys(since, now + timedelta(seconds=1))) == {"api-server"}
 
 
+def test_who_is_refused_is_told_apart_from_a_server_in_trouble(answering: Callable[[int, bytes], Api]) -> None:
+    with pytest.raises(Denied, match="answers 401 to /auth/token"):
+        answering(401, b"{}").dags()
+    with pytest.raises(Unreachable) as caught:
+        answering(503, b"{}").dags()
+    assert not isinstance(caught.value, Denied)
+
+
+def test_what_an_earlier_processor_said_of_a_file_counts_no_more(answering: Callable[[int, bytes], Api]) -> None:
+    now = datetime.now(UTC)
+    errors = [
+        {"filename": name, "stack_trace": f"Traceback\n  in it\n{name} is broken\n", "timestamp": at.isoformat()}
+        for name, at in (("old.py", now - timedelta(seconds=1)), ("new.py", now + timedelta(seconds=1)))
+    ]
+    api = answering(200, json.dumps({"access_token": "t", "import_errors": errors}).encode())
+    assert api.import_errors(now) == {"new.py": "new.py is broken"}
+
+
+class Answers:
+    """An API server that does, at each look, the next of these things."""
+
+    def __init__(self, *looks: set[str] | OSError, errors: Mapping[str, str] | None = None) -> None:
+        self.looks, self.errors = list(looks), dict(errors or {})
+
+    def healthy(self, _since: Mapping[str, datetime]) -> frozenset[str]:
+        return frozenset(components.COMPONENTS)
+
+    def make_pool(self, *_pool: object) -> None:
+        pass
+
+    def dags(self) -> dict[str, bool]:
+        look = self.looks.pop(0)
+        if isinstance(look, OSError):
+            raise look
+        return dict.fromkeys(look, False)
+
+    def import_errors(self, _since: datetime) -> dict[str, str]:
+        return self.errors
+
+
+@pytest.fixture
+def waited(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], dict[str, bool]]:
+    """Wait for a run with two DAGs, whose API server is the given one."""
+    monkeypatch.setattr(start, "LOOK_S", 0.0)
+    for name in ("intake", "process"):
+        (home / f"{name}.py").touch()
+    run = a_run(**dict.fromkeys(components.COMPONENTS, Process(1, 1)))
+
+    def wait(api: Answers) -> dict[str, bool]:
+        return start._wait(home, home, run, api, load(home), lambda _step, _s: None, lambda: False)  # type: ignore[arg-type]
+
+    return wait
+
+
+BOTH = {"edi_intake", "edi_process"}
+
+
+def test_a_busy_api_server_is_asked_again(waited: Callable[[Answers], dict[str, bool]]) -> None:
+    late, failed = TimeoutError("timed out"), Unreachable(Said("l'API répond 500", "the API answers 500"))
+    assert waited(Answers(late, failed, {"edi_intake"}, BOTH)).keys() == BOTH
+
+
+def test_an_api_server_that_refuses_us_is_told_at_once(waited: Callable[[Answers], dict[str, bool]]) -> None:
+    with pytest.raises(Denied):
+        waited(Answers(Denied(Said("l'API répond 401", "the API answers 401")), BOTH))
+
+
+def test_who_is_not_ready_in_time_is_told_with_the_last_trouble(
+    waited: Callable[[Answers], dict[str, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "READY_S", 0.0)
+    with pytest.raises(Fault, match=r"what was just started was ended: timed out; the logs in .*logs say why"):
+        waited(Answers(TimeoutError("timed out")))
+    with pytest.raises(Fault, match=r"what was just started was ended; the logs"):
+        waited(Answers(set()))
+
+
+def test_a_file_that_cannot_be_loaded_is_named_and_only_where_its_dag_is_missing(
+    waited: Callable[[Answers], dict[str, bool]],
+) -> None:
+    errors = {"process.py": "SyntaxError: no", "retired.py": "ImportError: gone"}
+    with pytest.raises(Fault, match=r"the DAG process\.py cannot be loaded: SyntaxError: no"):
+        waited(Answers({"edi_intake"}, errors=errors))
+    assert waited(Answers({"edi_process"}, BOTH, errors=errors)).keys() == BOTH
+
+
 # --- what cannot start ------------------------------------------------------------------------------------------------
 
 
@@ -500,6 +586,20 @@ def test_what_ended_is_started_again_and_what_lives_is_left_alone(kept: Keeper, 
     assert after.is_up("scheduler")
     assert after.components["scheduler"] != before.components["scheduler"]
     assert after.components["triggerer"] == before.components["triggerer"]
+
+
+def test_up_starts_again_what_ran_before_it_and_ends_while_it_waits(kept: Keeper, quick: None) -> None:
+    """The keeper ended a deaf scheduler, and may start none while `up` is at work."""
+    run, before, ours = kept_run(kept), kept_run(kept).components["scheduler"].process, [components.KEEPER]
+    assert start._tend(kept.folder, run, ours, dict(kept.given))
+    after = kept_run(kept)
+    assert after.is_up("scheduler") and before in after.former
+    assert ours == [components.KEEPER, "scheduler"]
+    assert not start._tend(kept.folder, run, ours, dict(kept.given))
+    after.components["scheduler"].process.send(signal.SIGKILL)  # now it is one of ours
+    assert gone(after.components["scheduler"].process.pid)
+    with pytest.raises(Fault, match="scheduler stopped at its start"):
+        start._tend(kept.folder, run, ours, dict(kept.given))
 
 
 def test_one_that_ends_again_and_again_is_started_ever_more_rarely(kept: Keeper, quick: None) -> None:

@@ -47,7 +47,7 @@ class Step:
             "received": summary.received, "repeated": summary.repeated, "quarantined": summary.quarantined,
             "flows": summary.flows.total(), "invoices": summary.invoices.total(), "sent": summary.sent.total(),
             "decided_later": summary.decided_later, "waiting": summary.waiting, "faults": len(summary.faults),
-            "milliseconds": round(summary.seconds * 1000),
+            "milliseconds": round(summary.seconds * 1000), "waited_milliseconds": round(summary.waited_s * 1000),
         }  # fmt: skip
         log.info("%s", counts)
         return emitted(counts, wakes) if wakes is not None else counts

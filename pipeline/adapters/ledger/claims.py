@@ -141,9 +141,11 @@ def finish(db: Connection, lot: Lot) -> None:
         db.execute(update(d).where(d.c.lot_id == lot.id, t.DUE).values(lot_id=None))
 
 
-def workers(db: Connection) -> frozenset[str]:
-    """The tokens that open lots name."""
-    return frozenset(db.execute(select(t.lots.c.claimed_by).where(t.lots.c.state == CLAIMED)).scalars())
+def workers(db: Connection, *kinds: str) -> frozenset[str]:
+    """The tokens that open lots name: lots of these kinds, or of any."""
+    lot = t.lots
+    named = select(lot.c.claimed_by).where(lot.c.state == CLAIMED)
+    return frozenset(db.execute(named.where(lot.c.kind.in_(kinds)) if kinds else named).scalars())
 
 
 def lots_due(db: Connection, limits: WorkLimits) -> int:

@@ -15,6 +15,7 @@ def test_a_worker_lives_until_it_leaves(tmp_path: Path) -> None:
     mine, other = Presence(tmp_path), Presence(tmp_path)
     assert not mine.is_dead(other.token)
     assert not mine.is_dead("of another machine")
+    assert (mine.is_here(other.token), mine.is_here("of another machine")) == (True, False)
     other.leave()
     assert not mine.is_dead(other.token)  # it left in order: it has no lot any more, and no file
     assert not other.spool.exists()
@@ -37,7 +38,7 @@ def test_a_killed_worker_is_dead_and_what_it_spooled_is_cleared(tmp_path: Path) 
     assert (tmp_path / token / "1.pivot").exists()
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    assert mine.is_dead(token)
+    assert mine.is_dead(token) and mine.is_here(token)
     assert mine.clear_the_dead(frozenset({token})) == [token]
     assert not (tmp_path / token).exists()
     assert mine.is_dead(token)  # a lot still names it
