@@ -320,7 +320,9 @@ def _picked(many: Code, predicate: Expression, scope: Scope, module: Module) -> 
 
     So that a rule for each line that looks among all lines costs what a look-up costs.
     """
-    if (many.is_cheap and many.uses) or not many.uses <= module.outer or not isinstance(predicate, Compare):
+    # few are looked through, unless they are children of a node around: those may be all the lines of the document
+    is_small = many.is_cheap and many.uses and not many.uses <= frozenset(AROUND_NAMES)
+    if is_small or not many.uses <= module.outer or not isinstance(predicate, Compare):
         return None
     if predicate.operator != "eq" or not predicate.is_general:
         return None
