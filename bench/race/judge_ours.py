@@ -18,6 +18,7 @@ from pipeline.terms import Terms
 from pipeline.validators.base64_aside import is_valid
 from pipeline.validators.official.compiled.built import VERSION
 from pipeline.validators.official.compiled.program import Stopped
+from pipeline.workers.collector import collect_seldom
 
 
 def engine(packs: list[str]) -> CompiledRules:
@@ -36,6 +37,7 @@ def start() -> tuple[Judge, list[str]]:
     terms, installed = Terms(), InstalledSchemas()
     kept = {ROOTS[name]: installed.get(name) for name in schemas}
     rules = engine(packs)
+    collect_seldom()  # as the readers do
 
     def judge(document: bytes) -> str | set[Hit]:
         parsed = parse(document, "", terms)

@@ -24,6 +24,7 @@ from pipeline.ports import Fault, RuleEngine, Said, Schemas, Tools
 from pipeline.running.log import opened, silent
 from pipeline.terms import Terms
 from pipeline.validators.pdf_objects import limit_qpdf
+from pipeline.workers.collector import collect_seldom
 
 SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024  # most archives unpack to less; the others go to a temporary file
 
@@ -53,6 +54,7 @@ def main() -> None:
     limit_qpdf()  # process-wide, before any document
     artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
     with RuleEngines(artefacts, chosen(), _warn) as rules:
+        collect_seldom()
         serve(incoming, outgoing, InstalledSchemas(artefacts), rules)
 
 
