@@ -25,7 +25,7 @@ CHOICE = "CHORUS_EDI_RULES__ENGINE"  # the setting [rules] engine as a variable:
 ORACLE_CLEAN = frozenset(
     {
         "facturx-minimum", "facturx-basicwl", "facturx-basic", "facturx-en16931", "facturx-extended", "en16931-ubl",
-        "extended-ctc-fr-cii", "br-fr-cii", "br-fr-ubl",
+        "extended-ctc-fr-cii", "extended-ctc-fr-ubl", "br-fr-cii", "br-fr-ubl",
     }
 )  # fmt: skip
 

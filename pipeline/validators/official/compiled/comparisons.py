@@ -14,6 +14,7 @@ from pipeline.validators.official.compiled.pieces import (
     double,
     joined,
     optional,
+    result_of,
     several,
     write,
 )
@@ -46,6 +47,12 @@ def compare(expression: Compare, scope: Scope, module: Module) -> Code:
         return each
     left, right, is_set = _comparable(left, right)
     may_stop = may_stop or left.may_stop or right.may_stop
+    if "number" in {left.kind, right.kind}:
+        if "*" in {left.many, right.many}:
+            py = f"any_reckoned({several(left).py}, {several(right).py}, operator.{expression.operator})"
+        else:
+            py = f"bool({_told_apart(left, right, sign)})"
+        return Code(py, "boolean", "1", uses, may_stop=may_stop)
     if left.is_one and right.is_one:
         py = f"({left.py} {sign} {right.py})"
     elif "*" not in {left.many, right.many}:
@@ -141,7 +148,7 @@ def _comparable(left: Code, right: Code) -> tuple[Code, Code, bool]:
         return left, right, True
     if left.kind in NUMBERS or right.kind in NUMBERS:
         left, right = double(left), double(right)
-        if "double" in {left.kind, right.kind}:
+        if result_of(left, right) == "double":
             left, right = all_double(left), all_double(right)
         return left, right, False
     if "boolean" in {left.kind, right.kind}:
@@ -174,8 +181,10 @@ def _value_compare(raw_left: Code, raw_right: Code, sign: str) -> Code:
     uses, may_stop = joined(left, right)
     if {left.kind, right.kind} <= TEXTS or {left.kind, right.kind} <= EXACT:
         pass
-    elif {left.kind, right.kind} <= NUMBERS:
+    elif {left.kind, right.kind} <= NUMBERS and result_of(left, right) == "double":
         left, right = all_double(left), all_double(right)
+    elif {left.kind, right.kind} <= NUMBERS:
+        return Code(_told_apart(left, right, sign), "boolean", "?", uses, may_stop=may_stop)
     elif left.kind == right.kind == "boolean":
         left, right = _boolean(left), _boolean(right)
     elif left.kind != right.kind or left.kind != "date":
@@ -183,3 +192,8 @@ def _value_compare(raw_left: Code, raw_right: Code, sign: str) -> Code:
     if left.is_one and right.is_one:
         return Code(f"({left.py} {sign} {right.py})", "boolean", "1", uses, may_stop=may_stop)
     return Code(f"single({left.py}, {right.py}, operator.{_NAMES[sign]})", "boolean", "?", uses, may_stop=may_stop)
+
+
+def _told_apart(left: Code, right: Code, sign: str) -> str:
+    """At most two numbers, doubles or exact as the document has it: nothing where one is absent."""
+    return f"reckoned({left.py}, {right.py}, operator.{_NAMES[sign]})"

@@ -6,6 +6,7 @@ from pipeline.validators.official.compiled.paths import WRITERS_OF_PATHS
 from pipeline.validators.official.compiled.pieces import (
     EXACT,
     NODES,
+    NUMBERS,
     WRITERS,
     Code,
     Module,
@@ -17,6 +18,7 @@ from pipeline.validators.official.compiled.pieces import (
     item_of,
     joined,
     optional,
+    result_of,
     several,
     statement_of_truth,
     truth,
@@ -87,6 +89,8 @@ def _if(expression: If, scope: Scope, module: Module) -> Code:
         kind = then.kind
     elif kinds <= EXACT:
         kind = "decimal"
+    elif kinds <= NUMBERS:
+        kind = "number"
     elif kinds <= {"untyped", "string", "loose"}:
         kind = "loose"
     elif kinds <= {"element", "untyped", "string", "loose", "mixed"}:
@@ -139,6 +143,9 @@ def _logic(expression: Logic, scope: Scope, module: Module) -> Code:
     return Code(f"({py})", "boolean", "1", uses, may_stop=may_stop)
 
 
+_RECKONED = {"+": "operator.add", "-": "operator.sub", "*": "operator.mul", "div": "div_numbers"}
+
+
 def _arithmetic(expression: Arithmetic, scope: Scope, module: Module) -> Code:
     left = optional(write(expression.left, scope, module))
     right = optional(write(expression.right, scope, module))
@@ -146,24 +153,29 @@ def _arithmetic(expression: Arithmetic, scope: Scope, module: Module) -> Code:
         return Code("None", "double", "?", is_cheap=True)
     left, right = double(left), double(right)
     uses, may_stop = joined(left, right)
-    kind = "double" if "double" in {left.kind, right.kind} else "decimal"
+    kind = result_of(left, right)
     if kind == "decimal" and {left.kind, right.kind} == {"integer"} and expression.operator != "div":
         kind = "integer"
     many = "1" if left.is_one and right.is_one else "?"
     a, b = (as_double(left), as_double(right)) if kind == "double" else (left.py, right.py)
     operator = expression.operator
+    # Python reckons with a literal integer as XPath does, whatever the other number turns out to be
+    if kind == "number" and (operator == "div" or not (left.py.isdigit() or right.py.isdigit())):
+        if operator not in _RECKONED:
+            raise Unread(f"{operator} of {kind}")
+        return Code(f"reckoned({a}, {b}, {_RECKONED[operator]})", kind, many, uses, may_stop=True)
     if operator in {"+", "-", "*"}:
         word = {"+": "add", "-": "sub", "*": "mul"}[operator]
         py = f"({a} {operator} {b})" if many == "1" else f"{word}({a}, {b})"
     elif operator == "div":
         py = f"{'div_doubles' if kind == 'double' else 'div'}({a}, {b})"
         may_stop = True
-    elif operator == "mod" and kind != "double":
+    elif operator == "mod" and kind in EXACT:
         py, may_stop = f"mod({a}, {b})", True
     else:
         raise Unread(f"{operator} of {kind}")
     # a sum of exact numbers may have more digits than we keep: it stops then
-    return Code(py, kind, many, uses, may_stop=may_stop or kind == "decimal")
+    return Code(py, kind, many, uses, may_stop=may_stop or kind in {"decimal", "number"})
 
 
 def _negative(expression: Negative, scope: Scope, module: Module) -> Code:

@@ -113,13 +113,15 @@ def _sum(given: list[Code], scope: Scope, module: Module) -> Code:
     many = several(code)
     if many.kind in EXACT:
         return Code(f"sum({many.py})", "decimal", "1", many.uses, may_stop=True)
+    if many.kind == "number":
+        raise Unread("a sum of sums")
     doubles = double(many)
-    return Code(f"summed({doubles.py})", "double", "1", doubles.uses, may_stop=doubles.may_stop)
+    return Code(f"summed({doubles.py})", "number", "1", doubles.uses, may_stop=doubles.may_stop)
 
 
 def _round(given: list[Code], scope: Scope, module: Module) -> Code:
     code = double(optional(given[0]))
-    word = "rounded_double" if code.kind == "double" else "rounded"
+    word = {"double": "rounded_double", "number": "rounded_number"}.get(code.kind, "rounded")
     return Code(f"{word}({code.py})", code.kind, code.many, code.uses, may_stop=code.may_stop)
 
 

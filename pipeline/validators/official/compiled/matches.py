@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, product
 from typing import Any
 
-from pipeline.validators.official.compiled.pieces import Code, Module, Scope, truth, write
+from pipeline.validators.official.compiled.pieces import NUMBERS, Code, Module, Scope, truth, write
 from pipeline.validators.official.compiled.xpath import (
     Call,
     Expression,
@@ -134,7 +134,7 @@ def _guard(
             raise Unread("a predicate above a way of unknown length")
         here = Code("n" if at == last else "a", "element", "1", frozenset({"n"}), depth=at + 1, is_cheap=True)
         condition = write(predicate, scope.at(here), module)
-        if condition.kind in {"integer", "decimal", "double", "mixed"}:
+        if condition.kind in {*NUMBERS, "mixed"}:
             raise Unread("a match by position")
         if at != last:
             node = "n"

@@ -14,11 +14,12 @@ from pipeline.validators.official.compiled.xpath import Expression, Unread
 
 # kinds: what an item is. `element` may be the document too; `attribute` and `text` are texts, yet nodes; `presence` is
 # whether nodes are there that are not at hand; `loose` is text that may be untyped or a string; `mixed` is nodes or
-# strings, told apart when it runs.
+# strings, and `number` a double or an exact number, told apart when it runs: the sum of nothing is the integer 0, and
+# what is reckoned with it stays exact.
 NODES = {"element", "attribute", "text"}
 TEXTS = {"untyped", "string", "loose"}
 EXACT = {"integer", "decimal"}
-NUMBERS = {"integer", "decimal", "double"}
+NUMBERS = {"integer", "decimal", "double", "number"}
 
 _Piece = TypeVar("_Piece", str, tuple[str, str], tuple[str, bool])
 
@@ -201,7 +202,7 @@ def truth(code: Code) -> str:
         return "True" if code.is_one else f"({code.py} is not None)"
     if code.kind in {"attribute", "text"}:
         return "True" if code.is_one else f"({code.py} is not None)"
-    if code.kind == "double":
+    if code.kind in {"double", "number"}:
         return f"is_number({code.py})"
     if code.kind in {"boolean", "presence", "string", "untyped", "integer", "decimal"}:
         return code.py
@@ -272,7 +273,7 @@ def double(code: Code) -> Code:
 def decimal(code: Code) -> Code:
     if code.kind in EXACT:
         return changed(code, kind="decimal")
-    if code.kind == "double":
+    if code.kind in {"double", "number"}:
         if code.many == "*":
             raise Unread("several doubles as decimals")
         return changed(code, py=f"dec_of_double({code.py})", kind="decimal", is_cheap=False, may_stop=True)
@@ -288,6 +289,12 @@ def as_double(code: Code) -> str:
     if code.is_one and code.py.isdigit():
         return f"{code.py}.0"
     return f"float({code.py})" if code.is_one else f"to_double({code.py})"
+
+
+def result_of(left: Code, right: Code) -> str:
+    """The kind of number that comes of two: a double where either is one."""
+    kinds = {left.kind, right.kind}
+    return "double" if "double" in kinds else "number" if "number" in kinds else "decimal"
 
 
 def all_double(code: Code) -> Code:

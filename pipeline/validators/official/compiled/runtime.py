@@ -218,11 +218,26 @@ def div_doubles(left: Any, right: Any) -> Any:
         return None
     if right:
         return left / right
-    if type(right) is int:  # a sum of nothing is an integer
-        raise Stopped("a division by zero")
     if not left or math.isnan(left):
         return math.nan
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
+
+
+def div_numbers(left: Any, right: Any) -> Any:
+    return div_doubles(left, right) if type(left) is float else div(left, right)
+
+
+def reckoned(left: Any, right: Any, how: Callable[[Any, Any], Any]) -> Any:
+    """Two numbers of which the document tells the types: doubles where either is one, else exact."""
+    if left is None or right is None:
+        return None
+    if type(left) is float or type(right) is float:
+        left, right = float(left), float(right)
+    return how(left, right)
+
+
+def any_reckoned(left: Iterable[Any], right: Sequence[Any], holds: Callable[[Any, Any], bool]) -> bool:
+    return any(reckoned(a, b, holds) for a in left for b in right)
 
 
 def mod(left: Any, right: Any) -> Any:
@@ -241,9 +256,13 @@ def rounded(value: Any) -> Any:
 
 
 def rounded_double(value: float | None) -> float | None:
-    if value is None or type(value) is int:
+    if value is None:
         return value
     return math.copysign(half_up(value), value) if abs(value) <= 0.5 else float(half_up(value))
+
+
+def rounded_number(value: Any) -> Any:
+    return rounded_double(value) if type(value) is float else rounded(value)
 
 
 def negative(value: Any) -> Any:
@@ -254,8 +273,8 @@ def absolute(value: Any) -> Any:
     return None if value is None else abs(value)
 
 
-def summed(values: Sequence[float]) -> float:
-    """`sum` of doubles; of nothing it is the integer 0, which compares alike."""
+def summed(values: Sequence[float]) -> float | int:
+    """`sum` of doubles; of nothing it is the integer 0."""
     if not values:
         return 0
     total, *others = values  # from the first one on: the sum of a negative zero is one

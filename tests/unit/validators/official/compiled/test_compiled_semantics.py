@@ -169,6 +169,16 @@ sum(x) = sum(y)
 sum((x | y)) = 2
 sum(x/xs:decimal(.)) = sum(y/xs:decimal(.))
 abs(sum(x/xs:decimal(.)) - sum(y/xs:decimal(.))) <= 0.01
+(sum(x) + 1.01) - 1 > 0.01
+(sum(x) + 1.01) - 1 = 0.01
+0.01 eq sum(x) + 1.01 - 1 - sum(y)
+round((sum(x) - 1.005) * 100) div 100 = -1
+1 div (sum(x) - sum(y)) > 0
+(if (y) then sum(x) else 0.5) > 0.9
+(sum(x) + 1.1) * 1.1 = 1.21
+x/xs:decimal(.) = (sum(y), sum(x))
+xs:decimal(sum(x) + 0.1) = 0.1
+not(sum(x) - sum(y))
 distinct-values(x) = distinct-values(y)
 count(distinct-values(x)) = count(x)
 count(distinct-values((x | y))) = 1
@@ -207,6 +217,18 @@ distinct-values((x | y))
 count(x)
 sum(x)
 sum(x | y)
+sum(x) + 0.1
+sum(x) * 1.10
+(sum(x) + 1.01) - 1
+sum(x) - sum(y)
+sum(x) div 3
+1 div (sum(x) + 3)
+sum(x) * 100 div 100
+round(sum(x) + 2.5)
+round(-sum(x))
+abs(sum(x) - 0.3)
+if (x) then sum(x) else 1
+sum(x) + y
 sum(x/xs:decimal(.))
 xs:decimal(x) + xs:decimal(y)
 xs:decimal(x) - xs:decimal(y)
