@@ -77,7 +77,14 @@ def test_a_dag_file_is_short(name: str) -> None:
     assert len((DAGS / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= LINES_MAX
 
 
-@pytest.mark.parametrize("files", [("definitions", "watchers", "runs", "gates"), ("services",)], ids="-".join)
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("definitions", "watchers"), ("runs",),
+        pytest.param(("gates",), marks=pytest.mark.slow), pytest.param(("services",), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
+)  # fmt: skip
 def test_inside_airflow(files: tuple[str, ...], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-rsfE", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore"]
     command += [f"--basetemp={tmp_path / 'inside'}", *(str(HERE / f"inside_{file}.py") for file in files)]

@@ -29,6 +29,7 @@ def test_an_ordinary_test_has_no_such_reason(pack, rule):
     assert reasons.one_way(rules.pack(pack), target) == ""
 
 
+@pytest.mark.slow
 def test_a_constant_counts_as_one_way_only_where_its_context_was_met():
     state = PackState("en16931-ubl", 1, "")
     constants = [one.ordinal for one in rules.pack("en16931-ubl").targets if one.text == "true()"]
