@@ -10,6 +10,7 @@ WIDE := $(VENV)/.installed-wide
 BUILD_RULES := CHORUS_EDI_CACHE=var/tests-cache $(VENV)/bin/chorus-edi rules --build > /dev/null
 
 .PHONY: help install services demo test test-core test-slow cluster-test oracle race bench-million check bench docs fixtures clean
+.PHONY: hostile fuzz crash load audit
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -43,11 +44,11 @@ test-core: $(WIDE) ## the core, and the main way through the shell on SQLite and
 test: services check ## make check, then every test but the slow ones, with branch coverage
 	@$(VENV)/bin/coverage erase
 	@$(BUILD_RULES)
-	@$(VENV)/bin/coverage run -m pytest -n 2 --dist worksteal -m "not slow"
+	@$(VENV)/bin/coverage run -m pytest -n 3 --dist worksteal -m "not slow"
 	@$(VENV)/bin/coverage combine -q
 	@$(VENV)/bin/coverage report --fail-under=90
 
-test-slow: services ## Airflow with killed processes, the cluster with 2,000 invoices, 2,000 mutants of each rule pack
+test-slow: services ## Airflow with killed processes, the cluster with 2,000 invoices, crashes, hostile files, mutants
 	@$(PY) -m pytest -m slow --timeout 900
 
 cluster-test: services ## 20,000 invoices over SFTP by five partners, two Celery workers, one killed
@@ -67,6 +68,21 @@ bench-million: install ## one million generated invoices, drop to reports (25 GB
 
 bench: install ## cost per stage and end to end (not a test: figures for people)
 	@$(PY) -m bench
+
+hostile: services ## every hostile file, and 10,000 mutants of valid flows: each is answered as the threat tables say
+	@PYTHONPATH=tests $(PY) -m hostile --jobs 2
+
+fuzz: install ## 1,000,000 mutants; what is accepted is read again by others (two hours at most; goes on when called again)
+	@$(PY) -m bench.fuzz --mutants 1000000 --minutes 120 --jobs 2
+
+crash: services ## kill -9, EIO, ENOSPC and cut links all along one flow, 500 random kills (an hour at most; goes on when called again)
+	@$(PY) -m bench.crash --minutes 60
+
+load: install ## 50 small flows a second for five minutes, then 10,000 at once; the invariants are asked every second
+	@$(PY) -m bench.soak
+
+audit: install ## the versions of uv.lock against the public list of advisories
+	@$(PY) -m bench.audit_dependencies
 
 docs: install ## docs/codes.md again from the catalogue of rules
 	@$(PY) docs/make_codes.py

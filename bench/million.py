@@ -97,17 +97,17 @@ def make_all(planned: Sequence[Flow], home: Path) -> list[Path]:
     return made
 
 
-def prepare(home: Path) -> None:
+def prepare(home: Path, droppers: Sequence[str] = DROPPERS) -> None:
     """An empty home: directory, those who drop, those who receive."""
     if home.exists():
         shutil.rmtree(home)
     with runner.open_home(home, load(home, ours=shell.OURS)) as opened:
         runner.import_directory(opened, directory())
-        for code in DROPPERS:
+        for code in droppers:
             runner.add_partner(opened, Partner(code, f"Opérateur {code[3:]}", rights=RIGHTS))
         for partner in partners()[1:]:
             runner.add_partner(opened, partner)
-        for code in DROPPERS:
+        for code in droppers:
             opened.folder(code).make()
 
 

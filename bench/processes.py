@@ -15,18 +15,41 @@ _KINDS = (("saxon_server", SAXON), ("read_worker", READER))
 
 def descendants(root: int) -> list[int]:
     """The process and all below it, as they are now."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            fields = _stat(int(entry.name))
-            if fields:
-                children[int(fields[1])].append(int(entry.name))
+    children = started()
     found, waiting = [], [root]
     while waiting:
         pid = waiting.pop()
         found.append(pid)
         waiting += children.get(pid, [])
     return found
+
+
+def started() -> dict[int, list[int]]:
+    """Which processes each process has started that still run, as they are now."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            fields = _stat(int(entry.name))
+            if fields:
+                children[int(fields[1])].append(int(entry.name))
+    return children
+
+
+def command(pid: int) -> str:
+    """How it was started; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def spent_s(pid: int) -> tuple[float, float]:
+    """Processor seconds of a process, and of those children of it that have ended and were waited for."""
+    fields = _stat(pid)
+    if not fields:
+        return 0.0, 0.0
+    own, ended = (int(fields[11]) + int(fields[12])), (int(fields[13]) + int(fields[14]))
+    return own / _TICKS_PER_S, ended / _TICKS_PER_S
 
 
 def cpu_clock(pid: int) -> int:

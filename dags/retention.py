@@ -16,15 +16,14 @@ Three hours after its start people are told that it waits.
 
 **Safe**: `plan` only reads; `purge` may be cleared: it goes on with what was approved, or does nothing. `clean` is
 skipped where this machine does not know Airflow's database: run `airflow db clean` where it does. What the bucket
-keeps under a lock stays, and is asked again. By hand: `chorus-edi retention plan`. Runbook:
-`docs/ops/airflow-dags.md`.
+keeps under a lock stays, and is asked again. Who agreed goes into the audit. Runbook: `docs/ops/airflow-dags.md`.
 """
 
 from datetime import date, timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import dag
+from airflow.sdk import dag, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from edi_airflow.assets import at
 from edi_airflow.metadata import clean_history
@@ -60,8 +59,11 @@ def retention() -> None:
     def purge(found: dict[str, Any]) -> Counts:
         from pipeline.running import retention
 
+        context = get_current_context()
+        answer = context["ti"].xcom_pull(task_ids="ask") or {}
+        who = (answer.get("responded_by_user") or {}).get("name") or context["dag_run"].run_id
         with step() as work:
-            done = retention.purge(work.home, found["digest"], date.fromisoformat(found["on"]))
+            done = retention.purge(work.home, found["digest"], date.fromisoformat(found["on"]), f"airflow:{who}")
         return {"objects": done.objects, "bytes": done.bytes, "locked": len(done.locked)}
 
     @edi_task()

@@ -5,15 +5,17 @@ typed records. The numbers that `decide` wants are reserved by the shell; `concl
 Same bytes, same rule packs, same directory snapshot, same reservations: same verdict, byte for byte.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from pipeline import frameworks
+from pipeline import codes, frameworks
 from pipeline.codes import Severity
-from pipeline.identify import identify, open_member
+from pipeline.identify import identify, open_member, unheard
+from pipeline.identify.contents import Part
 from pipeline.model import (
     Decided,
+    Extract,
     Finding,
     FlowState,
     Identified,
@@ -33,32 +35,68 @@ from pipeline.model import (
     Slice,
     SupplierRead,
     Verdict,
+    finding,
 )
-from pipeline.ports import Tools
+from pipeline.ports import Fault, Said, Tools
 from pipeline.returns import pivot
 from pipeline.returns.pivot_attachments import PivotAttachment
 from pipeline.routing import duplicates, route
 from pipeline.terms import LEGACY, Terms
+from pipeline.validators import antivirus
 from pipeline.validators.document import Examined, JudgedDocument, examine, in_report_order
 
 NEVER_IN_CHECK = (
-    "FLW-005", "FLW-006", "FLW-007", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003", "CRN-004",
-    "CMT-*",
+    "FLW-005", "FLW-006", "FLW-007", "FLW-011", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003",
+    "CRN-004", "CMT-*",
 )  # fmt: skip
 
 
-def read(received: Received, source: BinaryIO, spool: BinaryIO, sink: BinaryIO, tools: Tools) -> Read:
-    """Identify and validate: same file, same records. Pivot units go to `sink`, archives are unpacked to `spool`."""
-    identified = identify(received, source, spool, tools)
+_FIL_007_IS_OFF = Said(
+    "FIL-007 est désactivée, et un flux mis à part n'est refusé que par elle ; lui rendre sa gravité "
+    "(settings.toml, [severities])",
+    "FIL-007 is switched off: a flow in quarantine can only be refused by it; give it its severity back "
+    "(settings.toml, [severities])",
+)
+
+
+def read(
+    received: Received,
+    source: BinaryIO,
+    spool: BinaryIO,
+    sink: BinaryIO,
+    tools: Tools,
+    *,
+    unreadable: Collection[int] = (),
+    at: Callable[[int], None] = unheard,
+) -> Read:
+    """Identify and validate: same file, same records. Pivot units go to `sink`, archives are unpacked to `spool`.
+
+    `at` hears the rank of each file, from 0, before it is looked at and before it is read: should that kill us,
+    somebody knows which it was. Those that are `unreadable` are refused by FIL-007 and not opened.
+    """
+    identified = identify(received, source, spool, tools, unreadable=unreadable, at=at)
     members: list[ReadMember] = []
     invoices: list[ReadInvoice] = []
     packs: dict[str, PackRun] = {}
+    extracts: list[Extract] = []
     if identified.is_refused:  # nothing is read, but what is wrong with a file is said beside what refuses the flow
         members = [_unread(seen) for seen in identified.members]
     else:
         ships_stylesheet = any(m.kind is Kind.STYLESHEET for m in identified.members)
-        for seen in identified.members:
-            member, judged = _read_member(identified, seen, source, spool, sink, ships_stylesheet, len(invoices), tools)
+        told = 0
+        for rank, seen in enumerate(identified.members):
+            at(rank)
+            if identified.is_archive and tools.terms.is_scanned:
+                extracts.append(Extract(seen.name, "", _copied(seen, spool, sink)))
+            if rank in unreadable:
+                found = beyond_the_limits(seen.name, tools.terms)
+                members.append(_unread(replace(seen, findings=(*seen.findings, found))))
+                continue
+            room = tools.terms.findings.report_max - told
+            member, judged = _read_member(
+                identified, seen, source, spool, sink, ships_stylesheet, len(invoices), extracts, room, tools
+            )
+            told += len(member.findings) + sum(len(one.findings) for one in judged[0])
             members.append(member)
             invoices += judged[0]
             packs |= {run.name: run for run in judged[1]}
@@ -71,7 +109,17 @@ def read(received: Received, source: BinaryIO, spool: BinaryIO, sink: BinaryIO, 
         tuple(invoices),
         tuple(packs[name] for name in sorted(packs)),
         sum(m.size_bytes for m in identified.members),
+        tuple(extracts),
     )
+
+
+def beyond_the_limits(member: str, terms: Terms) -> Finding:
+    """FIL-007: what a file earns that killed whoever read it. A fault where that rule is off: no other refuses it."""
+    limit = f"{terms.watch.quarantine_max_hours} h"
+    found = finding(terms, codes.FIL_007, "inner file", member=member, value=member, limit=limit)
+    if found is None:
+        raise Fault(_FIL_007_IS_OFF)
+    return replace(found, facts={"member": member, "limit": limit})
 
 
 def decide(read: Read, known: Known, terms: Terms) -> Decided:
@@ -97,7 +145,7 @@ def conclude(decided: Decided, held_by: Mapping[NumberKey, NumberOwner], terms: 
         (*read.findings, *on_members),
         invoices,
         decided.known.snapshot,
-        _not_judged(decided.known),
+        _not_judged(read, decided.known),
     )
 
 
@@ -148,6 +196,8 @@ def _read_member(
     sink: BinaryIO,
     ships_stylesheet: bool,
     before: int,
+    extracts: list[Extract],
+    room: int,
     tools: Tools,
 ) -> tuple[ReadMember, tuple[list[ReadInvoice], tuple[PackRun, ...]]]:
     if not seen.kind.is_invoice or any(f.refuses for f in seen.findings):
@@ -156,7 +206,8 @@ def _read_member(
     examined = examine(
         document, seen, identified.received, identified.interface, ships_stylesheet=ships_stylesheet, tools=tools
     )
-    examined, omitted = _capped(examined, tools.terms)
+    extracts += (Extract(seen.name, name, _written(content, sink)) for name, content in examined.taken)
+    examined, omitted = _capped(examined, max(1, min(tools.terms.findings.document_max, room)))
     records = [
         _record(rank, judged, seen, document, identified, sink, tools)
         for rank, judged in enumerate(examined.invoices, start=before + 1)
@@ -165,13 +216,30 @@ def _read_member(
     return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, findings, omitted), (records, examined.packs)
 
 
+def _written(content: bytes, sink: BinaryIO) -> Slice:
+    """Append to the sink; says where that lies."""
+    offset = sink.tell()
+    sink.write(content)
+    return Slice(offset, len(content))
+
+
+def _copied(seen: MemberSeen, spool: BinaryIO, sink: BinaryIO) -> Slice:
+    """The same of a member of an archive, which is never whole in memory."""
+    offset = sink.tell()
+    for chunk in Part(spool, seen.name, seen.size_bytes, seen.offset).chunks():
+        sink.write(chunk)
+    return Slice(offset, sink.tell() - offset)
+
+
 def _unread(seen: MemberSeen) -> ReadMember:
     return ReadMember(seen.name, seen.sha256, seen.size_bytes, seen.kind, seen.findings)
 
 
-def _capped(examined: Examined, terms: Terms) -> tuple[Examined, int]:
-    """Keep at most `document_max` findings of a document, and count the rest: a refusal is never lost by the cap."""
-    left = terms.findings.document_max
+def _capped(examined: Examined, left: int) -> tuple[Examined, int]:
+    """Keep so many findings of a document, and count the rest: a refusal is never lost by the cap.
+
+    It is `document_max`, and less where the flow already has as many as a report shows.
+    """
     total = len(examined.findings) + sum(len(j.findings) for j in examined.invoices)
     if total <= left:
         return examined, 0
@@ -267,7 +335,10 @@ def _numbers(read: Read) -> Iterator[tuple[str, str, str]]:
             yield invoice.supplier.type, invoice.supplier.identifier.text, invoice.number.text
 
 
-def _not_judged(known: Known) -> tuple[str, ...]:
+def _not_judged(read: Read, known: Known) -> tuple[str, ...]:
+    """What `check` leaves to the platform. What a scanner looked at there has the run of the scanner in its packs."""
     if known.has_ledger:
         return ()
-    return NEVER_IN_CHECK if known.snapshot is not None else (*NEVER_IN_CHECK, "RTG-*")
+    is_scanned = any(run.name == antivirus.PACK for run in read.packs)
+    never = tuple(rule for rule in NEVER_IN_CHECK if rule != codes.FLW_011.id or not is_scanned)
+    return never if known.snapshot is not None else (*never, "RTG-*")

@@ -385,10 +385,20 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Where the bytes of one pivot unit lie in the spool that `read` wrote."""
+    """Where the bytes of one pivot unit, or of one extract, lie in the spool that `read` wrote."""
 
     offset: int
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What was taken out of a file for the antivirus (an archive's member, an attachment decoded): its bytes lie in the
+    spool too. `name` is empty where it is the member itself."""
+
+    member: str
+    name: str
+    content: Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,6 +477,7 @@ class Read:
     invoices: tuple[ReadInvoice, ...]
     packs: tuple[PackRun, ...]
     expanded_bytes: int = 0
+    extracts: tuple[Extract, ...] = ()  # only where an antivirus is to look at them (`Terms.is_scanned`)
 
     @property
     def is_refused(self) -> bool:

@@ -56,6 +56,10 @@ class Fault(Exception):
         return self.said.in_words(lang)
 
 
+class OutOfMemory(Fault):
+    """A library had not enough memory. Where a process reads within limits, that is the end of it, as any other."""
+
+
 class Hit(NamedTuple):
     """One failed assertion, or one successful report, of an official pack."""
 
@@ -129,6 +133,29 @@ class Tools:
     terms: Terms
 
 
+class Scannable(Protocol):
+    """Bytes for the antivirus; `chunks` may be asked for more than once."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def chunks(self) -> Iterator[bytes]: ...
+
+    def sha256(self) -> str: ...
+
+
+class Scanner(Protocol):
+    """The antivirus. Whatever kept it from looking at all of the bytes is a `Fault`, and is never a pass."""
+
+    def scan(self, content: Scannable) -> str:
+        """The name of the signature that was found, as the scanner says it; empty where there is none."""
+        ...
+
+    def describe(self) -> PackRun:
+        """Who scans: the engine, and the version of its signatures."""
+        ...
+
+
 class Clock(Protocol):
     """The only source of the present moment."""
 
@@ -159,10 +186,14 @@ class NewObject(Protocol):
 class ObjectStore(Protocol):
     """Keeps exact bytes for ever under `<partner>/<SHA-256>`, create-only. What fails raises an `OSError`.
 
-    `lanes` says how many objects may be read at once, from as many threads.
+    `lanes` says how many objects may be read at once, from as many threads; `is_locked`, whether a lock keeps every
+    object for its years, from whoever has our keys as well.
     """
 
     lanes: int
+
+    @property
+    def is_locked(self) -> bool: ...
 
     def begin(self, partner: str) -> NewObject:
         """A new object of unknown digest: write it, then `keep` it, then `drop` what is left of it in any case."""
@@ -199,6 +230,10 @@ class ObjectStore(Protocol):
 
     def list(self, partner: str) -> Iterator[str]:
         """The digests kept for a partner, sorted."""
+        ...
+
+    def partners(self) -> Iterator[str]:
+        """Everybody for whom something is kept, or was, sorted."""
         ...
 
     def remove(self, partner: str, sha256: str) -> None:
@@ -243,15 +278,21 @@ class InWork:
     path: bytes
     order: tuple[int, bytes]
 
+    @property
+    def size_bytes(self) -> int:
+        """As the claim key tells it: what the scan saw."""
+        return int(self.claim.split("-")[2])
+
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """What became of a claimed file: its digest and size, or why it was set apart."""
+    """What became of a claimed file: its digest and size, or why it was set apart (and in one word, for the log)."""
 
     sha256: str
     size_bytes: int
     is_kept: bool
     trouble: Said | None = None
+    word: str = ""
 
 
 class DropZone(Protocol):
@@ -305,11 +346,13 @@ class DropZone(Protocol):
 class Outgoing(Protocol):
     """One folder that gets our answers: written under a temporary name, then renamed, never over another file.
 
-    `lanes` says how many files may be sent at once, from as many threads. What fails raises an `OSError`.
+    `lanes` says how many files may be sent at once, from as many threads; up to `few` are sent one by one. What fails
+    raises an `OSError`.
     """
 
     place: str
     lanes: int
+    few: int
 
     def upload(self, name: str, source: BinaryIO) -> None:
         """Write all of `source` under the temporary name of this row; an unfinished earlier try is written over."""

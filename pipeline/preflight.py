@@ -17,14 +17,16 @@ from pipeline.model import (
     Decided,
     Known,
     NumberKey,
+    Read,
     Received,
     Snapshot,
     Structure,
     Verdict,
 )
-from pipeline.ports import Tools
+from pipeline.ports import Scanner, Tools
 from pipeline.routing import duplicates
 from pipeline.terms import Terms
+from pipeline.validators import antivirus
 
 SUFFIXES = (".xml", ".pdf", ".tar.gz")
 SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -32,7 +34,10 @@ SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 @dataclass
 class Preflight:
-    """One call of `check`: its terms, its directory, and the numbers seen in the files given so far."""
+    """One call of `check`: its terms, its directory, and the numbers seen in the files given so far.
+
+    With a `scanner` the terms must say so (`is_scanned`), else what is taken out of a file is not scanned.
+    """
 
     tools: Tools
     now: datetime
@@ -40,6 +45,7 @@ class Preflight:
     snapshot: Snapshot | None = None
     structures: Mapping[str, Structure] = field(default_factory=dict)
     seen: dict[NumberKey, str] = field(default_factory=dict)
+    scanner: Scanner | None = None
 
     def judge(self, path: Path) -> Verdict:
         """Judge one file in full, but for what only a partner's sheet or a ledger can tell."""
@@ -55,9 +61,22 @@ class Preflight:
             digest = "" if is_too_big else hashlib.file_digest(source, "sha256").hexdigest()
             source.seek(0)
             received = Received("", path.name, digest, size, self.now, interface=self.interface)
-            read = judge.read(received, source, cast(BinaryIO, unpacked), cast(BinaryIO, sink), self.tools)
+            read = self._read(received, source, cast(BinaryIO, unpacked), cast(BinaryIO, sink))
         known = Known(self.snapshot, self.structures, has_ledger=False)
         return judge.conclude(self._without_repeats(judge.decide(read, known, terms), terms), {}, terms)
+
+    def _read(self, received: Received, source: BinaryIO, unpacked: BinaryIO, sink: BinaryIO) -> Read:
+        """Read it, and scan it before and after where there is a scanner, as a run does."""
+        scanner, terms = self.scanner, self.tools.terms
+        if scanner is None or not received.sha256:
+            return judge.read(received, source, unpacked, sink, self.tools)
+        found = antivirus.scan_file(received, source, scanner)
+        if found is not None:
+            parts, _ = flow_name(received.name, terms)
+            announced = self.interface or (parts.code if parts is not None else "")
+            return antivirus.unread(received, announced, found, scanner, terms)
+        read = judge.read(received, source, unpacked, sink, self.tools)
+        return antivirus.with_findings(read, antivirus.scan_extracts(read, sink, scanner), scanner, terms)
 
     def _without_repeats(self, decided: Decided, terms: Terms) -> Decided:
         """A number that an earlier file of this call carries is a double too (DUP-002)."""

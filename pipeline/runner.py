@@ -9,10 +9,11 @@ from threading import Event
 
 from pipeline.adapters.ledger import claims, queries, reference
 from pipeline.adapters.ledger.rows import Partner
+from pipeline.adapters.read_pool import ReadPool
 from pipeline.model import PARIS
 from pipeline.ports import Said
 from pipeline.routing.directory import is_too_old
-from pipeline.running import daily, deliver
+from pipeline.running import audit, daily, deliver
 from pipeline.running.administer import (
     add_partner,
     commitments_available,
@@ -134,6 +135,9 @@ def run(
         while True:
             _receive(home, summary, wait=not watch)
             drain(home, pool, summary, on_verdict, on_progress)
+            if not watch:
+                _take_the_rest(home, pool, summary, on_verdict, on_progress)
+            _outside(home, summary)
             _return(home, summary)
             if is_new:
                 _call(home, summary)
@@ -152,7 +156,12 @@ def run(
 
 def intake(home: Home, *, on_fault: Callable[[Said], None] = unheard) -> RunSummary:
     """Receive what is finished in every drop zone: archived, registered, due."""
-    return _timed(RunSummary(on_fault=on_fault), lambda summary: _receive(home, summary, wait=True))
+
+    def work(summary: RunSummary) -> None:
+        _receive(home, summary, wait=True)
+        _outside(home, summary)
+
+    return _timed(RunSummary(on_fault=on_fault), work)
 
 
 def slots(home: Home, most: int) -> int:
@@ -208,9 +217,29 @@ def _receive(home: Home, summary: RunSummary, *, wait: bool) -> None:
     receive(home, partners, summary, wait=wait)
 
 
+def _take_the_rest(
+    home: Home, pool: ReadPool, summary: RunSummary, on_verdict: Callable[[Told], None], on_progress: Progress
+) -> None:
+    """What a quota, or a folder too full for one look, kept outside comes in as what is inside is answered."""
+    before = -1
+    while summary.has_more and summary.received > before:
+        before = summary.received
+        _receive(home, summary, wait=True)
+        drain(home, pool, summary, on_verdict, on_progress)
+
+
+def _outside(home: Home, summary: RunSummary) -> None:
+    """Say whose files stay outside, once in a run."""
+    for partner, held_back in summary.outside.items():
+        if held_back.said not in summary.notices:
+            home.log("quota", partner=partner, limit=held_back.limit, most=held_back.most)
+        summary.notice(held_back.said)
+
+
 def _return(home: Home, summary: RunSummary) -> None:
     deliver.sweep(home, summary)
     daily.write_rejects(home, home.partners(), summary)
+    audit.keep_heads(home, summary)
     _look_at_what_waits(home, summary)
 
 

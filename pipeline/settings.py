@@ -13,10 +13,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pipeline import codes
+from pipeline.adapters.clamd import TIMEOUT_S, place
 from pipeline.adapters.rule_engines import CHOICES
 from pipeline.adapters.system_errors import why
 from pipeline.ports import Fault, Said
@@ -96,6 +106,27 @@ class Roots(BaseModel):
     workers: Path = Path("workers")  # locks and spools of the processes at work
 
 
+class Quota(BaseModel):
+    """How much one partner may have on its way; what is beyond stays in its `in/`. The sheet of a partner may say more.
+
+    Our own profile, and generous: a partner's busiest hour in production is far below, an endless loop is not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    files_waiting: int = Field(default=50_000, ge=1)  # received and not answered, or set apart in `work/`
+    bytes_waiting: int = Field(default=32 << 30, ge=1)  # the same in bytes; the file that passes it is the last one
+    files_per_hour: int = Field(default=100_000, ge=1)  # received in the last sixty minutes
+
+
+class Disk(BaseModel):
+    """When intake stops, before a disk is full. What is in is still answered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    free_bytes: int = Field(default=2 << 30, ge=0)  # room for what is being read, and for its answers
+    free_files: int = Field(default=20_000, ge=0)  # inodes: many small files use them up before the bytes
+    free_share: Decimal = Field(default=Decimal("0.05"), ge=0, le=1)  # of a disk too small for these
+
+
 class Accepted(BaseModel):
     """Digests of official artefacts that this installation accepts besides the listed ones."""
 
@@ -117,11 +148,22 @@ class Rules(BaseModel):
         return given
 
 
+class Reader(BaseModel):
+    """What a process that reads documents may use for an ordinary flow; a large one gets more, by its size.
+
+    Beyond it the process ends, and after three times the flow is set apart.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    memory_mb: int = Field(default=768, ge=256)  # on top of what it is born with
+    cpu_s: int = Field(default=60, ge=5)  # of processor time
+
+
 class LedgerServer(BaseModel):
     """The ledger on PostgreSQL; without a URL it is the SQLite file of `roots`. The password stays out of both."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    url: str = ""  # postgresql://user@host:5432/database
+    url: str = Field(default="", repr=False)  # postgresql://user@host:5432/database; may hold a password all the same
     password: SecretStr = SecretStr("")  # from the environment: CHORUS_EDI_LEDGER__PASSWORD
     password_file: Path | None = None
 
@@ -184,7 +226,7 @@ class Alerts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     command: tuple[str, ...] = ()
-    webhook: str = ""
+    webhook: str = Field(default="", repr=False)
     webhook_file: Path | None = None  # the address, where it is itself a secret
     timeout_s: int = Field(default=10, ge=1)
 
@@ -204,6 +246,37 @@ class Ages(BaseModel):
     passwords: dict[str, date] = {}  # technical accounts -> the day it was last changed
     host_key_days: int = Field(default=730, ge=1)
     partner_key_days: int = Field(default=730, ge=1)
+
+
+class Antivirus(BaseModel):
+    """The scanner. Without an address nothing is scanned; with one, what cannot be scanned waits. No third way."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    address: str = ""  # unix:/run/clamav/clamd.ctl, or 127.0.0.1:3310: the bytes never leave this machine
+    timeout_s: float = Field(default=TIMEOUT_S, gt=0)  # for one scan
+    required: bool = False  # true: without an address nothing starts
+
+    @field_validator("address")
+    @classmethod
+    def _is_here(cls, given: str) -> str:
+        if given:
+            try:
+                place(given)
+            except ValueError:
+                raise WrongSetting(
+                    f"{given} : attendu unix:/CHEMIN, ou 127.0.0.1:PORT (cette machine seulement)",
+                    f"{given}: expected unix:/PATH, or 127.0.0.1:PORT (this machine only)",
+                ) from None
+        return given
+
+    @model_validator(mode="after")
+    def _is_there(self) -> "Antivirus":
+        if self.required and not self.address:
+            raise WrongSetting(
+                "required = true, et il n'y a pas d'address : rien n'est accepté sans antivirus",
+                "required = true, and there is no address: nothing is accepted without an antivirus",
+            )
+        return self
 
 
 class DirectoryRefresh(BaseModel):
@@ -229,15 +302,16 @@ class AirflowServer(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535)  # 0: a free one
     sweep_minutes: int = Field(default=5, ge=1, le=59)  # behind the watcher of the drop zones
     parallelism: int = Field(default=4, ge=2)
-    database: str = ""  # SQLAlchemy URL of Airflow's own metadata; empty: SQLite
+    database: str = Field(default="", repr=False)  # SQLAlchemy URL of Airflow's own metadata; empty: SQLite
 
 
 class Settings(BaseSettings):
     """All that an installation may set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CHORUS_EDI_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
-    )
+        env_prefix="CHORUS_EDI_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False,
+        hide_input_in_errors=True,  # a password in the wrong place must not stand in a traceback
+    )  # fmt: skip
     file: ClassVar[Path | None] = None
 
     ours: str = "CHORUS"  # our application code
@@ -249,10 +323,15 @@ class Settings(BaseSettings):
     roots: Roots = Roots()
     artefacts: Accepted = Accepted()
     rules: Rules = Rules()
+    reader: Reader = Reader()
     ledger: LedgerServer = LedgerServer()
     s3: S3 = S3()
     remotes: dict[str, Remote] = {}
+    owners: dict[str, tuple[int, ...]] = {}  # partner -> the accounts (uid) whose files are taken from its `in/`
+    quota: Quota = Quota()
+    disk: Disk = Disk()
     alerts: Alerts = Alerts()
+    antivirus: Antivirus = Antivirus()
     ages: Ages = Ages()
     directory: DirectoryRefresh = DirectoryRefresh()
     retention: Retention = Retention()
@@ -319,8 +398,9 @@ class Settings(BaseSettings):
         """The terms of one connection: this installation's, with its profile and policies over them."""
         switches = self.switches if report_warnings else dataclasses.replace(self.switches, report_warnings=False)
         return Terms(
-            profile=profile, policies=self.policies | (policies or {}), severities=self.severities, flow=self.flow,
-            drop=self.drop, archive=self.archive, xml=self.xml, attachment=self.attachment, legacy=self.legacy,
+            profile=profile, policies=self.policies | (policies or {}), severities=self.severities,
+            is_scanned=bool(self.antivirus.address), flow=self.flow, drop=self.drop, archive=self.archive,
+            xml=self.xml, attachment=self.attachment, legacy=self.legacy,
             ctc=self.ctc, work=self.work, pivot=self.pivot, findings=self.findings, routing=self.routing,
             reference_data=self.reference_data, watch=self.watch, switches=switches, lists=self.lists,
         )  # fmt: skip

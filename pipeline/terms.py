@@ -286,6 +286,7 @@ class Terms:
     policies: Mapping[str, str] = field(default_factory=dict)  # of the connection, over the defaults of the profile
     severities: Mapping[str, str] = field(default_factory=dict)  # rule id -> severity, of this installation
     shown_packs: tuple[str, ...] = ()  # packs that `check --with` asks for besides, shown as information
+    is_scanned: bool = False  # an antivirus is configured: what is taken out of a file is handed to it
     flow: FlowLimits = FlowLimits()
     drop: DropLimits = DropLimits()
     archive: ArchiveLimits = ArchiveLimits()

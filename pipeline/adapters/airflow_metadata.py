@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -18,14 +18,16 @@ def revision(url: str) -> str | None:
 
     `Unreachable` where nobody answers, or the URL is none.
     """
+    address = _parsed(url)
+    if address is None:
+        raise Unreachable(_NO_URL)
+    is_file = address.get_backend_name() == "sqlite"
+    if is_file and not (address.database and Path(address.database).exists()):
+        return None
     try:
-        address = make_url(url)
-        if address.get_backend_name() == "sqlite":
-            if not address.database or not Path(address.database).exists():
-                return None
-            engine = create_engine(address, poolclass=NullPool)
-        else:
-            engine = create_engine(address, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_S})
+        engine = create_engine(
+            address, poolclass=NullPool, connect_args={} if is_file else {"connect_timeout": CONNECT_S}
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise Unreachable(_NO_URL) from error
     try:
@@ -36,6 +38,16 @@ def revision(url: str) -> str | None:
     except (SQLAlchemyError, sqlite3.Error) as error:
         words = str(error.orig if isinstance(error, DBAPIError) else error)
         raise Unreachable(_AWAY.because(" ".join(words.split()))) from error
+
+
+def _parsed(url: str) -> URL | None:
+    """None where it cannot be read. What SQLAlchemy says then may hold a piece of the password: it goes nowhere."""
+    try:
+        address = make_url(url)
+        address.get_backend_name()
+    except (ArgumentError, ValueError, NoSuchModuleError):  # ValueError: a port that is no number
+        return None
+    return address
 
 
 _NO_URL = Said(

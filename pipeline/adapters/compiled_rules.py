@@ -20,7 +20,7 @@ from weakref import ref
 from pipeline.adapters.artefacts import Artefacts
 from pipeline.adapters.rule_cache import RuleCache
 from pipeline.adapters.saxon_pool import ENGINE as SAXON
-from pipeline.adapters.saxon_pool import SaxonEngine, described
+from pipeline.adapters.saxon_pool import Saxon, described
 from pipeline.model import PackRun
 from pipeline.ports import RulesRan, XmlDocument
 from pipeline.validators.official import compiled
@@ -69,9 +69,7 @@ class Ready:
 class CompiledRules:
     """Runs the official packs (`ports.RuleEngine`). Saxon is started when a pack or a document asks for it."""
 
-    def __init__(
-        self, artefacts: Artefacts, saxon: SaxonEngine, rules: RuleCache, *, build: Build | None = None
-    ) -> None:
+    def __init__(self, artefacts: Artefacts, saxon: Saxon, rules: RuleCache, *, build: Build | None = None) -> None:
         self._artefacts = artefacts
         self._saxon = saxon
         self._cache = rules

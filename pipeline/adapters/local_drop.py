@@ -1,7 +1,8 @@
 """The drop zone in local directories: what is finished in `in/` is claimed by a rename, answers go out by a rename.
 
 A name in `in/` is only ever used as one name of that folder, never as a path; the claim key that we make of it is what
-we file it under. Completeness: design section 7. What is no plain file is set apart at opening, not read.
+we file it under. Completeness: design section 7. What is no plain file of the partner's own is set apart, not read:
+a hard link, or a file that another account moved there, would put a stranger's bytes under the partner's name.
 """
 
 import contextlib
@@ -13,21 +14,30 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Set
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from pipeline.adapters.local_store import COPY_BYTES, flush_folder
+from pipeline.adapters.local_store import COPY_BYTES, FEW, FLUSHED_AT_ONCE, flush_folder
 from pipeline.adapters.system_errors import Failed
 from pipeline.ports import Archived, InWork, NewObject, ObjectStore, Said, Seen
 from pipeline.terms import DropLimits
 
+T = TypeVar("T")
 CHANGED = Said(
     "le fichier a changé pendant sa lecture ; il sera relu", "the file changed while it was read; it will be read again"
 )
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
 HASHED_MAX_BYTES = 64 << 30  # one request makes a sparse file of exabytes: reading it would never end
+LOOK_MAX = 50_000  # names of one look: a folder of millions costs the others neither time nor memory
+ENTRIES_MAX = 10 * LOOK_MAX  # temporary names included
+UNFINISHED_S = 24 * 3600  # an upload that nobody went on with for so long never will be
+EMBEDDED = re.compile(rb"\.sftp-[0-9a-f]{16}\.part")  # of our own server, which clears up after itself
+# why a file is set apart, for the log
+NO_FILE, TOO_BIG, STRANGER, NAME, UNFINISHED = "no_plain_file", "too_big", "owner", "name", "unfinished"
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9]+-[0-9]+(-[0-9]+)?", re.ASCII)
 
 
@@ -37,14 +47,17 @@ class LocalDrop:
     lanes = 1  # one disk
     is_remote = False
 
-    def __init__(self, root: Path, limits: DropLimits) -> None:
+    def __init__(self, root: Path, limits: DropLimits, owners: Collection[int] = ()) -> None:
+        """`owners`: the accounts (uid) whose files are taken. Without them: see `_known_owners`."""
         self.inbox, self.work, self.out = root / "in", root / "work", root / "out"
         self.place = str(self.inbox)
         self.limits = limits
+        self._owners = frozenset(owners) or None  # None: not looked at yet
 
     def make(self) -> None:
-        for folder in (self.inbox, self.work, self.out):
+        for folder in (self.inbox, self.out):
             folder.mkdir(parents=True, exist_ok=True)
+        self.work.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
@@ -61,14 +74,28 @@ class LocalDrop:
             os.close(descriptor)
 
     def scan(self) -> list[Seen]:
-        """Every name that is not a temporary one, whether finished or not."""
+        """Every name that is not a temporary one, whether finished or not; of a fuller folder the first `LOOK_MAX`.
+
+        And uploads that nobody went on with for a day: they are set apart, and a person hears of them.
+        """
         found = []
-        for entry in os.scandir(os.fsencode(self.inbox)):
-            if not is_temporary(entry.name, self.limits):
+        long_ago_ns = time.time_ns() - UNFINISHED_S * 1_000_000_000
+        with os.scandir(os.fsencode(self.inbox)) as entries:
+            for entry in first(entries, lambda one: self._is_under_way(one, long_ago_ns)):
                 with contextlib.suppress(FileNotFoundError):
                     s = entry.stat(follow_symlinks=False)
                     found.append(Seen(entry.name, s.st_size, s.st_mtime_ns, s.st_ino))
         return sorted(found, key=lambda seen: seen.order)
+
+    def _is_under_way(self, entry: "os.DirEntry[bytes]", long_ago_ns: int) -> bool:
+        """A temporary name, of what may still become a file. Its age is the system's (ctime): clients set the other."""
+        if not is_temporary(entry.name, self.limits):
+            return False
+        with contextlib.suppress(OSError):
+            what = entry.stat(follow_symlinks=False)
+            is_ours = EMBEDDED.fullmatch(entry.name) is not None
+            return is_ours or not stat.S_ISREG(what.st_mode) or what.st_ctime_ns > long_ago_ns
+        return True
 
     def is_quiet(self, seen: Seen, now_ns: int) -> bool:
         """Older than the quiet time: finished at first sight."""
@@ -121,19 +148,15 @@ class LocalDrop:
         The copy is to be kept in the store (`LocalStore.keep`) before the deposit gets its row. A file that somebody
         writes to meanwhile is an error: it waits in `work/`.
         """
-        try:
-            descriptor = os.open(claimed.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENODEV}:
-                return set_apart(no_plain_file(os.lstat(claimed.path).st_mode)), None
-            raise
+        apart = self._apart(os.lstat(claimed.path))  # to open a device may do something already
+        if apart is not None:
+            return apart, None
+        descriptor = os.open(claimed.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         what = os.fstat(descriptor)
-        if not stat.S_ISREG(what.st_mode) or what.st_nlink != 1:
+        apart = self._apart(what)
+        if apart is not None:
             os.close(descriptor)
-            return set_apart(no_plain_file(what.st_mode, what.st_nlink)), None
-        if what.st_size > HASHED_MAX_BYTES:
-            os.close(descriptor)
-            return set_apart(too_big(what.st_size)), None
+            return apart, None
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             if what.st_size > size_max:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -150,6 +173,27 @@ class LocalDrop:
                 raise
         return Archived(new.sha256, new.size_bytes, is_kept=True), new
 
+    def _apart(self, what: os.stat_result) -> Archived | None:
+        """Why a claimed file is not read; None where it is."""
+        if not stat.S_ISREG(what.st_mode) or what.st_nlink != 1:
+            return set_apart(no_plain_file(what.st_mode, what.st_nlink), NO_FILE)
+        if self._owners is None:
+            self._owners = self._known_owners()
+        if self._owners and what.st_uid not in self._owners:
+            return set_apart(stranger(what.st_uid), STRANGER)
+        if what.st_size > HASHED_MAX_BYTES:
+            return set_apart(too_big(what.st_size), TOO_BIG)
+        return None
+
+    def _known_owners(self) -> frozenset[int]:
+        """The accounts whose files are taken, where they are not set; none where nobody can tell: then every file is.
+
+        sshd gives each partner an account, and its `in/` to that account: an owner that is neither root nor we. Our own
+        files are taken too, operators may put some there.
+        """
+        owner, ours = self.inbox.stat().st_uid, os.geteuid()
+        return frozenset() if owner in {0, ours} else frozenset({owner, ours})
+
     def delete(self, claimed: InWork) -> None:
         """Forget a claimed file: its row is committed. Deleting twice is deleting once."""
         folder = self.work / claimed.claim
@@ -165,7 +209,7 @@ class LocalDrop:
 class LocalOutgoing:
     """Fulfils `ports.Outgoing` in a directory."""
 
-    lanes = 1
+    lanes, few = FLUSHED_AT_ONCE, FEW
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -196,6 +240,13 @@ class LocalOutgoing:
 
     def holds(self, name: str) -> bool:
         return (self.folder / name).exists()
+
+    def digest(self, name: str) -> str | None:
+        """The SHA-256 of the plain file of this name, None where there is none."""
+        try:
+            return _digest_of(self.folder / name)
+        except FileNotFoundError:
+            return None
 
     def flush(self) -> None:
         flush_folder(self.folder)
@@ -237,9 +288,14 @@ def temporary_name(name: str) -> str:
     return f".{name}.part"
 
 
-def set_apart(trouble: Said) -> Archived:
-    """What is not even hashed."""
-    return Archived("", 0, is_kept=False, trouble=trouble)
+def first(entries: Iterable[T], is_temporary: Callable[[T], bool]) -> Iterator[T]:
+    """As many drops as one look takes; the others are for the next one, when these are gone."""
+    return islice((one for one in islice(entries, ENTRIES_MAX) if not is_temporary(one)), LOOK_MAX)
+
+
+def set_apart(trouble: Said, word: str) -> Archived:
+    """What is not even hashed; `word` says why, for the log."""
+    return Archived("", 0, is_kept=False, trouble=trouble, word=word)
 
 
 def _same(before: os.stat_result, after: os.stat_result, read_bytes: int) -> None:
@@ -256,6 +312,27 @@ def no_plain_file(mode: int, links: int = 1) -> Said:
     linked = (f"un fichier à {links} liens physiques", f"a file with {links} hard links")
     fr, en = kinds.get(stat.S_IFMT(mode), linked)
     return Said(f"{fr}, pas un fichier ordinaire", f"{en}, no plain file")
+
+
+def stranger(uid: int | None) -> Said:
+    """`uid`: None where a server does not tell it."""
+    if uid is None:
+        return Said("un fichier dont le serveur ne dit pas le compte", "a file whose account the server does not tell")
+    return Said(
+        f"un fichier du compte {uid} de la machine, pas du compte du partenaire",
+        f"a file of the account {uid} of the machine, not of the partner's account",
+    )
+
+
+def unfinished() -> Said:
+    return Said(
+        "un dépôt interrompu, que personne n'a repris depuis un jour",
+        "an upload that was broken off and that nobody went on with for a day",
+    )
+
+
+def unreadable_name() -> Said:
+    return Said("un nom qui n'est pas de l'UTF-8", "a name that is no UTF-8")
 
 
 def too_big(size_bytes: int) -> Said:

@@ -18,14 +18,27 @@ class Presence:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.token = uuid.uuid4().hex
-        unseen = root / f".{self.token}"  # it gets its name with its lock: nobody finds it free and takes us for dead
-        self._lock = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        unseen.rename(self._lock_path(self.token))
+        self._lock = self._locked()
         self.spool = root / self.token
         self.spool.mkdir()
+
+    def _locked(self) -> int:
+        """Our lock. It gets its name when it is held: nobody finds it free and takes us for dead."""
+        unseen = self.root / f".{self.token}"
+        while True:
+            lock = os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                unseen.rename(self._lock_path(self.token))
+            except FileNotFoundError:  # swept away before it was held
+                os.close(lock)
+            except OSError:
+                os.close(lock)
+                raise
+            else:
+                return lock
 
     def is_here(self, token: str) -> bool:
         """The worker of this token is of this machine: `is_dead` sees its end. Of another one only the lease tells."""
@@ -46,17 +59,7 @@ class Presence:
 
     def is_dead(self, token: str) -> bool:
         """The worker of this token ran on this machine and is gone."""
-        try:
-            descriptor = os.open(self._lock_path(token), os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
+        return _is_free(self._lock_path(token))
 
     def others_at_work(self) -> bool:
         """Another process of this machine works in this home now."""
@@ -65,6 +68,9 @@ class Presence:
 
     def clear_the_dead(self, still_named: frozenset[str]) -> list[str]:
         """Remove what dead workers spooled, and the locks of those that no lot names any more; tells which died."""
+        for unseen in self.root.glob(".*"):
+            if _is_free(unseen):  # its worker died before it was there
+                unseen.unlink(missing_ok=True)
         dead = []
         for lock in self.root.glob("*.lock"):
             token = lock.stem
@@ -75,14 +81,34 @@ class Presence:
                     lock.unlink(missing_ok=True)
         return dead
 
-    def leave(self) -> None:
-        """Be at work no more; leaving twice is leaving once."""
+    def leave(self, *, is_in_order: bool = True) -> None:
+        """Be at work no more; leaving twice is leaving once.
+
+        Out of order a lot may still name us: our lock stays, free, so that the next worker sees that we are dead and
+        takes the lot over at once, instead of when its lease runs out.
+        """
         if self._lock < 0:
             return
         shutil.rmtree(self.spool, ignore_errors=True)
-        self._lock_path(self.token).unlink(missing_ok=True)
+        if is_in_order:
+            self._lock_path(self.token).unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = -1
 
     def _lock_path(self, token: str) -> Path:
         return self.root / f"{token}.lock"
+
+
+def _is_free(lock: Path) -> bool:
+    """Nobody who lives holds it; False where there is none."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

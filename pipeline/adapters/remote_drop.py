@@ -2,21 +2,27 @@
 
 Times come in whole seconds and from another clock: only two equal looks say that a file is finished. What a name stands
 for is asked after the claim, when nobody but us can change it; what is no plain file is never opened, a pipe would hold
-the server for ever. Names are bytes, and each is only ever one name of its folder.
+the server for ever. Names are bytes, and each is only ever one name of its folder. Whose files are taken is set where
+it is known (`owners`, the server's uid): who owns the `in/` of a foreign server tells nothing.
 """
 
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from typing import BinaryIO
 
 from pipeline.adapters.local_drop import (
     CHANGED,
     HASHED_MAX_BYTES,
+    NO_FILE,
+    STRANGER,
+    TOO_BIG,
+    first,
     is_temporary,
     no_plain_file,
     set_apart,
+    stranger,
     temporary_name,
     too_big,
 )
@@ -35,8 +41,10 @@ class RemoteDrop:
 
     is_remote = True
 
-    def __init__(self, account: Account, inbox: str, work: str, limits: DropLimits) -> None:
-        self.account, self.limits = account, limits
+    def __init__(
+        self, account: Account, inbox: str, work: str, limits: DropLimits, owners: Collection[int] = ()
+    ) -> None:
+        self.account, self.limits, self._owners = account, limits, frozenset(owners)
         self.inbox, self.work = inbox.encode(), work.encode()
         self.place = _place(account, inbox)
         self.lanes = account.lanes
@@ -54,14 +62,11 @@ class RemoteDrop:
         yield True
 
     def scan(self) -> list[Seen]:
-        """Every name that is not a temporary one, whether finished or not, oldest first."""
+        """Every name that is not a temporary one, finished or not, oldest first; of a fuller folder the first ones."""
         try:
-            with self.account.channel() as sftp:
-                found = [
-                    Seen(name, what.size_bytes, what.mtime_s * _NS, 0)
-                    for name, what in sftp.listing(self.inbox)
-                    if not is_temporary(name, self.limits)
-                ]
+            with self.account.channel() as sftp, contextlib.closing(sftp.listing(self.inbox)) as listing:
+                drops = first(listing, lambda one: is_temporary(one[0], self.limits))
+                found = [Seen(name, what.size_bytes, what.mtime_s * _NS, 0) for name, what in drops]
         except (FileNotFoundError, PermissionError) as error:
             raise Failed(_no_inbox(self.place)) from error
         return sorted(found, key=lambda seen: seen.order)
@@ -126,9 +131,11 @@ class RemoteDrop:
         with self.account.channel() as sftp:
             before = self._claimed.pop(claimed.claim, None) or sftp.lstat(claimed.path)
             if not before.is_plain:
-                return set_apart(no_plain_file(before.mode)), None
+                return set_apart(no_plain_file(before.mode), NO_FILE), None
+            if self._owners and before.uid not in self._owners:
+                return set_apart(stranger(before.uid), STRANGER), None
             if before.size_bytes > HASHED_MAX_BYTES:
-                return set_apart(too_big(before.size_bytes)), None
+                return set_apart(too_big(before.size_bytes), TOO_BIG), None
             if before.size_bytes > size_max:
                 hashed = _Hashed()
                 self._read(sftp, claimed.path, before, hashed)
@@ -174,6 +181,8 @@ class RemoteDrop:
 
 class RemoteOutgoing:
     """Fulfils `ports.Outgoing` in a folder of a server."""
+
+    few = 1
 
     def __init__(self, account: Account, folder: str) -> None:
         self.account = account

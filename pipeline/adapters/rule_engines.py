@@ -12,7 +12,7 @@ from typing import Self
 from pipeline.adapters.artefacts import Artefacts
 from pipeline.adapters.compiled_rules import CompiledRules, Ready
 from pipeline.adapters.rule_cache import RuleCache, Warn
-from pipeline.adapters.saxon_pool import SaxonEngine, described
+from pipeline.adapters.saxon_pool import Saxon, SaxonEngine, described
 from pipeline.model import PackRun
 from pipeline.ports import Fault, RuleEngine, RulesRan, Said, XmlDocument
 from pipeline.validators.official.differences import COMPILED, SAXON, Differing, differences
@@ -55,12 +55,13 @@ class RuleEngines:
         warn: Warn = lambda _: None,
         *,
         cache: RuleCache | None = None,
+        saxon: Saxon | None = None,
     ) -> None:
-        """`warn` hears, once, of a cache that cannot be used."""
+        """`warn` hears, once, of a cache that cannot be used. `saxon`: another way to it than a server of our own."""
         artefacts = artefacts or Artefacts()
         self._artefacts = artefacts
         self._choice = known(choice)
-        self.saxon = SaxonEngine(artefacts)
+        self.saxon: Saxon = saxon or SaxonEngine(artefacts)
         self.compiled = CompiledRules(artefacts, self.saxon, cache or RuleCache(warn=warn))
 
     def run(self, pack: str, document: XmlDocument) -> RulesRan:
@@ -76,6 +77,12 @@ class RuleEngines:
     def ready(self, pack: str) -> Ready:
         """The program of a pack, whatever engine is chosen to run it."""
         return self.compiled.ready(pack)
+
+    def prepare(self, pack: str) -> None:
+        """Load all that a later `run` of this pack takes from the disk; what is Saxon's is Saxon's own to load."""
+        self.describe(pack)
+        if self._choice == BOTH:
+            self.compiled.ready(pack)
 
     def warm(self, packs: Collection[str]) -> None:
         """Have Saxon started and compile those of these packs that it is to run, without waiting."""

@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.adapters.local_store import COPY_BYTES, LocalObject, is_digest, named, partner_named
+from pipeline.adapters.local_store import COPY_BYTES, LocalObject, is_digest, is_partner, named, partner_named
 from pipeline.adapters.object_copies import Copies
 from pipeline.adapters.s3_errors import (
     Away,
@@ -277,6 +277,14 @@ class S3Store:
             for page in pages:
                 names = (found["Key"].removeprefix(prefix) for found in page.get("Contents", ()))
                 yield from (name for name in names if is_digest(name))
+
+    def partners(self) -> Iterator[str]:
+        """What stands before the first slash, page by page."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name, Delimiter="/")
+        with self._where.told():
+            for page in pages:
+                names = (found["Prefix"].removesuffix("/") for found in page.get("CommonPrefixes", ()))
+                yield from (name for name in names if is_partner(name))
 
     def _head(self, key: str, **which: str) -> dict[str, Any] | None:
         try:

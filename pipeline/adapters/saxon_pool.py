@@ -6,7 +6,7 @@ Saxon must not be loaded in a process that forks or that runs threads, so it liv
 
 from collections.abc import Collection
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from pipeline.adapters.artefacts import Artefacts, changed_meanwhile, unusable
 from pipeline.adapters.saxon_process import Died, Late, SaxonProcess
@@ -16,6 +16,22 @@ from pipeline.ports import Fault, Hit, RulesRan, Said, XmlDocument
 ENGINE = "saxon"
 DEADLINE_S = 60.0  # 10,000 lines take 22 s of French rules; nothing honest takes more
 _TRIES = 2
+
+
+class Saxon(Protocol):
+    """Saxon as the other engines need it: the server of this process, or one that is asked through another process."""
+
+    def run(self, pack: str, document: XmlDocument) -> RulesRan: ...
+
+    def run_some(
+        self, pack: str, modes: Collection[str], ordinals: Collection[int], document: XmlDocument
+    ) -> RulesRan: ...
+
+    def describe(self, pack: str) -> PackRun: ...
+
+    def warm(self, packs: Collection[str] = ()) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class SaxonEngine:
@@ -35,13 +51,14 @@ class SaxonEngine:
         return self._server.pid if self._server else 0
 
     def run(self, pack: str, document: XmlDocument) -> RulesRan:
-        return self._run(pack, document.text, (), ())
+        return self.run_text(pack, document.text)
 
     def run_some(self, pack: str, modes: Collection[str], ordinals: Collection[int], document: XmlDocument) -> RulesRan:
         """Run these patterns of a pack alone; of what they say, only the assertions with these ordinals count."""
-        return self._run(pack, document.text, modes, ordinals)
+        return self.run_text(pack, document.text, modes, ordinals)
 
-    def _run(self, pack: str, text: bytes, modes: Collection[str], ordinals: Collection[int]) -> RulesRan:
+    def run_text(self, pack: str, text: bytes, modes: Collection[str] = (), ordinals: Collection[int] = ()) -> RulesRan:
+        """The same on the text of a document, for a process that holds no tree."""
         key = _key(pack, modes)
         doing = Said("au démarrage", "while it started")
         for _ in range(_TRIES):

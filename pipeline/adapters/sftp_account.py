@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from paramiko.ssh_exception import AuthenticationException, ChannelException, SS
 
 from pipeline.adapters.sftp_session import Session
 from pipeline.adapters.system_errors import Unreachable, why
-from pipeline.ports import Said
+from pipeline.ports import Fault, Said
 
 IN_FLIGHT = 64  # blocks of a file on the way at once: 2 MiB, as much as a channel takes unread
 KEEPALIVE_S = 30
@@ -40,7 +40,7 @@ class Server:
     port: int
     user: str
     key_file: Path | None
-    password: str = field(default="", repr=False)  # of the key where there is one, else of the account
+    password: Callable[[], str] = field(default=str, repr=False)  # of the key where there is one, else of the account
     host_keys: tuple[str, ...] = ()  # pinned: "ssh-ed25519 AAAA..."
     connections: int = 2
     channels: int = 4
@@ -190,7 +190,8 @@ class _Connection:
             with self._opening:  # paramiko keeps one reason for a refusal per connection
                 channel = transport.open_session(timeout=self.server.timeout_s)
             channel.settimeout(self.server.timeout_s)
-            channel.invoke_subsystem("sftp")
+            with _ending(transport, self.server):
+                channel.invoke_subsystem("sftp")
             return Session(channel, self._lost)
         except (ChannelException, Unreachable):
             raise
@@ -225,10 +226,33 @@ class _Connection:
         return Unreachable(_babble(self.server))
 
 
+@contextlib.contextmanager
+def _ending(transport: Transport, server: Server) -> Iterator[None]:
+    """paramiko waits for some answers without end: after the time-out the connection ends, and with it the wait."""
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        transport.close()
+
+    timer = threading.Timer(server.timeout_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (SSHException, OSError, EOFError) as error:
+        if is_late.is_set():
+            raise Unreachable(_silent(server)) from error
+        raise
+    finally:
+        timer.cancel()
+
+
 def _connect(server: Server) -> Transport:
     """Open a connection, see that the server is who it should be, and enter."""
     pinned = _pinned(server)
-    key = _private_key(server)
+    password = _password(server)
+    key = _private_key(server, password)
     try:
         link = socket.create_connection((server.host, server.port), server.timeout_s)
     except TimeoutError as error:
@@ -240,7 +264,7 @@ def _connect(server: Server) -> Transport:
     transport.set_log_channel(LOG)
     try:
         _greet(transport, server, pinned)
-        _enter(transport, server, key)
+        _enter(transport, server, key, password)
     except BaseException:
         transport.close()
         link.close()
@@ -267,13 +291,13 @@ def _greet(transport: Transport, server: Server, pinned: Sequence[tuple[str, byt
         raise Unreachable(_impostor(server, shown.get_name(), shown.asbytes()))
 
 
-def _enter(transport: Transport, server: Server, key: PKey | None) -> None:
+def _enter(transport: Transport, server: Server, key: PKey | None, password: str) -> None:
     began = time.monotonic()
     try:
         if key is not None:
             asks_more = transport.auth_publickey(server.user, key)
         else:
-            asks_more = transport.auth_password(server.user, server.password)
+            asks_more = transport.auth_password(server.user, password)
     except (SSHException, OSError, EOFError) as error:
         if time.monotonic() - began >= server.timeout_s * 0.9:
             raise Unreachable(_silent(server)) from error
@@ -296,14 +320,22 @@ def _pinned(server: Server) -> list[tuple[str, bytes]]:
     return pinned
 
 
-def _private_key(server: Server) -> PKey | None:
+def _password(server: Server) -> str:
+    """Read for each connection: a new one needs no restart, and one that cannot be read stops this account alone."""
+    try:
+        return server.password()
+    except Fault as fault:
+        raise Unreachable(fault.said.at(server.place)) from fault
+
+
+def _private_key(server: Server, password: str) -> PKey | None:
     if server.key_file is None:
-        if not server.password:
+        if not password:
             raise Unreachable(_NO_WAY_IN.at(server.place))
         return None
     try:
         try:
-            return PKey.from_path(server.key_file, server.password.encode() or None)
+            return PKey.from_path(server.key_file, password.encode() or None)
         except TypeError:  # the key is not locked, or is and nobody gave a passphrase
             return PKey.from_path(server.key_file)
     except OSError as error:

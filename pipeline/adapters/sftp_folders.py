@@ -8,7 +8,6 @@ import ctypes
 import errno
 import os
 import posixpath
-import re
 import secrets
 import stat
 import time
@@ -17,11 +16,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.adapters.local_drop import EMBEDDED
+
 IN, OUT = b"in", b"out"
 NAME_BYTES_MAX = 255
 PARTIALS_KEPT = 8  # per partner: whoever breaks off for ever does not fill the disk
 PARTIAL_AGE_S = 24 * 3600
-_PARTIAL = re.compile(rb"\.sftp-[0-9a-f]{16}\.part")
 _RENAME_NOREPLACE = 1
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -55,7 +55,7 @@ def place_of(path: bytes) -> Place:
         return Place(parts[0])
     if len(parts[1]) > NAME_BYTES_MAX:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-    if _PARTIAL.fullmatch(parts[1]) or (parts[0] == OUT and parts[1].startswith(b".")):
+    if EMBEDDED.fullmatch(parts[1]) or (parts[0] == OUT and parts[1].startswith(b".")):
         raise _no_such_file()  # ours, and not whole yet
     return Place(parts[0], parts[1])
 
@@ -276,7 +276,7 @@ def _partials(folder: int) -> Iterator[tuple[float, bytes]]:
     """(time, name) of the hidden files in an `in/`."""
     for name in os.listdir(folder):
         raw = os.fsencode(name)
-        if _PARTIAL.fullmatch(raw):
+        if EMBEDDED.fullmatch(raw):
             with suppress(FileNotFoundError):
                 yield os.stat(raw, dir_fd=folder, follow_symlinks=False).st_mtime, raw
 

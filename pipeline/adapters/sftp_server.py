@@ -46,6 +46,7 @@ class Setup:
     connections_per_partner: int = 8
     files_open: int = 64  # per session, folders included
     idle_s: float = 600
+    refusal: Callable[[str], int] = lambda _partner: 0  # the errno with which uploads are refused now; 0: they are not
 
 
 class SftpServer:
@@ -175,6 +176,10 @@ class _Door(asyncssh.SSHServer):
     @property
     def is_alive(self) -> bool:
         return self._connection is not None and not self._connection.is_closed()
+
+    def refusal(self) -> int:
+        """Why nothing more may be uploaded now: an errno, 0 where it may. Blocking."""
+        return self.server.setup.refusal(self.partner)
 
     def close(self, reason: str) -> None:
         if self._connection is not None:

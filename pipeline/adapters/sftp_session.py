@@ -3,16 +3,20 @@
 paramiko writes and reads the messages. What it does not do is done here: names stay bytes (one Latin-1 name makes its
 own listing fail for the whole folder), several requests travel in one packet, a server's extensions are remembered, and
 an answer that says less than it announces is an error, not zeros. Paths and names are bytes everywhere.
+
+The server is a stranger's: what it answers is bounded in size and in time, and an answer to nothing ends the session.
 """
 
 import errno
+import math
 import os
 import stat
 import struct
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from paramiko import Channel, Message, SFTPAttributes, SFTPClient
 from paramiko.sftp import (
@@ -58,20 +62,25 @@ BLOCK_BYTES = 32 << 10  # what every server takes and gives in one message
 SEND_BYTES = 64 << 10  # requests wait for company up to here
 RECEIVE_BYTES = 256 << 10
 LISTING_AHEAD = 4
+ANSWER_BYTES_MAX = 1 << 20  # OpenSSH stops at 256 KiB
+ANSWER_WAITS = 2  # time-outs from the first byte of an answer to its last: a drop every now and then is no answer
+LISTING_WAITS = 4  # time-outs of a whole listing
 VERSION = 3
 REPLACE = b"posix-rename@openssh.com"
 FLUSH = b"fsync@openssh.com"
+EXTENSIONS_MAX = 64  # more than any server has
 
 Number = int
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What a name stands for; version 3 tells whole seconds and no number of links."""
+    """What a name stands for; version 3 tells whole seconds and no number of links. `uid` is the server's, if told."""
 
     size_bytes: int
     mode: int
     mtime_s: int
+    uid: int | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -87,6 +96,7 @@ class Session(SFTPClient):  # type: ignore[misc]
 
     def __init__(self, channel: Channel, lost: Callable[[Exception], OSError]) -> None:
         self.extensions: frozenset[bytes] = frozenset()
+        self.timeout_s = channel.gettimeout() or math.inf
         self.is_lost = False
         self._lost = lost
         self._leaving = bytearray()
@@ -138,15 +148,17 @@ class Session(SFTPClient):  # type: ignore[misc]
             raise self._end(SFTPError("no version"))
         answer = Message(body)
         version = answer.get_int()
-        extensions = set()
-        while answer.get_remainder():
-            extensions.add(answer.get_string())
-            answer.get_string()
-        self.extensions = frozenset(extensions)
+        pairs = ((answer.get_string(), answer.get_string()) for _ in range(EXTENSIONS_MAX) if _has_more(answer))
+        self.extensions = frozenset(name for name, _ in pairs)
         return int(version)
 
-    def _async_response(self, kind: int, message: Message, number: Number) -> None:
-        """An answer that came while another one was waited for."""
+    def _read_response(self, waitfor: object = None) -> None:
+        """Take the next answer, whichever request it belongs to."""
+        kind, body = self._read_packet()
+        message = Message(body)
+        number = message.get_int()
+        if self._expecting.pop(number, None) is None:
+            raise self._end(SFTPError("an answer to nothing that was asked"))
         if number in self._unheard:
             self._unheard.remove(number)
         else:
@@ -169,18 +181,24 @@ class Session(SFTPClient):  # type: ignore[misc]
 
     def _read_packet(self) -> tuple[int, bytes]:
         self._send()
+        until = time.monotonic() + ANSWER_WAITS * self.timeout_s
         try:
-            kind, body = super()._read_packet()
+            (size,) = struct.unpack(">I", self._take(4, until))
+            if not 0 < size <= ANSWER_BYTES_MAX:
+                raise SFTPError("an answer of a size that none has")
+            body = self._take(size, until)
         except (OSError, EOFError, SSHException, SFTPError) as error:
             raise self._end(error) from error
-        return kind, body
+        return body[0], body[1:]
 
-    def _read_all(self, size: int) -> bytes:
+    def _take(self, size: int, until: float) -> bytes:
         while len(self._come) < size:
             part = self.sock.recv(RECEIVE_BYTES)
             if not part:
                 raise EOFError
             self._come += part
+            if time.monotonic() > until:
+                raise TimeoutError
         taken = bytes(self._come[:size])
         del self._come[:size]
         return taken
@@ -200,7 +218,7 @@ class Session(SFTPClient):  # type: ignore[misc]
 
     def told(self, number: Number) -> Stat:
         """The answer to a request for attributes."""
-        return self._stat(SFTPAttributes._from_msg(self.answer(number, CMD_ATTRS)))
+        return self._stat(self.answer(number, CMD_ATTRS))
 
     def exists(self, path: bytes) -> bool:
         try:
@@ -209,12 +227,15 @@ class Session(SFTPClient):  # type: ignore[misc]
             return False
         return True
 
-    def listing(self, folder: bytes) -> Iterator[tuple[bytes, Stat]]:
+    def listing(self, folder: bytes) -> Generator[tuple[bytes, Stat], None, None]:
         """(name, what it is) of all that lies in a folder, in the order of the server."""
         handle = self._handle(self.ask(CMD_OPENDIR, folder))
         ahead: deque[Number] = deque()
+        until = time.monotonic() + LISTING_WAITS * self.timeout_s
         try:
             while True:
+                if time.monotonic() > until:
+                    raise self._end(TimeoutError())
                 while len(ahead) < LISTING_AHEAD:
                     ahead.append(self.ask(CMD_READDIR, handle))
                 try:
@@ -222,15 +243,15 @@ class Session(SFTPClient):  # type: ignore[misc]
                 except EOFError:
                     return
                 for _ in range(message.get_int()):
-                    if not message.get_remainder():
+                    if not _has_more(message):
                         raise self._end(SFTPError("a listing of fewer names than announced"))
                     name = message.get_string()
                     message.get_string()  # as `ls -l` would show it
-                    attributes = SFTPAttributes._from_msg(message)
+                    what = self._stat(message)
                     if not name or b"/" in name or b"\0" in name:
                         raise self._end(SFTPError("a name that is a path"))
                     if name not in {b".", b".."}:
-                        yield name, self._stat(attributes)
+                        yield name, what
         finally:
             if not self.is_lost:
                 for number in (*ahead, self.ask(CMD_CLOSE, handle)):
@@ -337,10 +358,27 @@ class Session(SFTPClient):  # type: ignore[misc]
             raise self._end(SFTPError("a block of another size than announced"))
         return block
 
-    def _stat(self, told: Any) -> Stat:
-        if told.st_size is None or told.st_mode is None or told.st_mtime is None:
+    def _stat(self, message: Message) -> Stat:
+        """The attributes that come next in an answer. paramiko would take as many extended ones as are announced."""
+        flags = message.get_int()
+        size = message.get_int64() if flags & SFTPAttributes.FLAG_SIZE else None
+        owner = (message.get_int(), message.get_int()) if flags & SFTPAttributes.FLAG_UIDGID else (None, None)
+        mode = message.get_int() if flags & SFTPAttributes.FLAG_PERMISSIONS else None
+        times = (message.get_int(), message.get_int()) if flags & SFTPAttributes.FLAG_AMTIME else (None, None)
+        if flags & SFTPAttributes.FLAG_EXTENDED:
+            for _ in range(message.get_int()):
+                if not _has_more(message):
+                    raise self._end(SFTPError("fewer attributes than announced"))
+                message.get_string()
+                message.get_string()
+        if size is None or mode is None or times[1] is None:
             raise Failed(_TELLS_TOO_LITTLE)
-        return Stat(told.st_size, told.st_mode, told.st_mtime)
+        return Stat(size, mode, times[1], owner[0])
+
+
+def _has_more(message: Message) -> bool:
+    """Asked of each name of a listing: `get_remainder` would copy all that follows, each time."""
+    return bool(message.packet.tell() < message.packet.getbuffer().nbytes)
 
 
 def _judge(message: Message) -> None:

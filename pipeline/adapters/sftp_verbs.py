@@ -51,9 +51,13 @@ def _opening(verb: Verb) -> Verb:
     @wraps(verb)
     async def serve(self: "Verbs", packet: SSHPacket) -> Any:
         most = self.visit.door.files_open
-        if len(self._file_handles) + len(self._dir_handles) >= most:
+        if len(self._file_handles) + len(self._dir_handles) + self.opening >= most:
             raise asyncssh.SFTPFailure(f"trop de fichiers ouverts à la fois : au plus {most}")
-        return await verb(self, packet)
+        self.opening += 1
+        try:
+            return await verb(self, packet)
+        finally:
+            self.opening -= 1
 
     return serve
 
@@ -87,6 +91,7 @@ class Verbs(sftp.SFTPServerHandler):
     def __init__(self, visit: Visit, reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
         super().__init__(visit, reader, writer, sftp.MIN_SFTP_VERSION)
         self.visit = visit
+        self.opening = 0  # requests under way that will leave something open
 
     async def _cleanup(self, exc: Exception | None) -> None:
         """The session is over: what asyncssh closes now, the client did not."""

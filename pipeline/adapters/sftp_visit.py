@@ -21,7 +21,8 @@ from pipeline.ports import Said
 
 REFUSALS_TOLD = 5  # per session: a client that tries the same for ever does not fill the log
 _ORDINARY = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}  # a client looks before it writes
-_FORBIDDEN = {errno.EACCES, errno.ENAMETOOLONG, errno.EFBIG, errno.EINVAL}
+_FORBIDDEN = {errno.EACCES, errno.ENAMETOOLONG, errno.EFBIG, errno.EINVAL, errno.EDQUOT}
+CHECK_BYTES = 64 << 20  # of uploads of a session: then it is asked again whether there is room
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Door(Protocol):
     @property
     def is_alive(self) -> bool: ...
 
+    def refusal(self) -> int: ...
+
     def tell(self, verb: str, *, size_bytes: int = 0, name: bytes = b"", said: Said | None = None) -> None: ...
 
 
@@ -59,6 +62,7 @@ class Visit(asyncssh.SFTPServer):
         self.is_over = False  # the client says no more: what is open now it has not closed
         self.over = asyncio.Event()
         self.refusals = 0
+        self._unchecked_bytes = 0
         self._read_bytes: dict[int, tuple[bytes, int]] = {}  # descriptor -> name, bytes sent
 
     async def end(self) -> None:
@@ -79,7 +83,7 @@ class Visit(asyncssh.SFTPServer):
 
     # --- files ---
 
-    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+    async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         is_written = pflags & (asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC)
         try:
             place = place_of(path)
@@ -89,6 +93,7 @@ class Visit(asyncssh.SFTPServer):
             descriptor = self.folders.read(place)
             self._read_bytes[descriptor] = place.name, 0
             return descriptor
+        await self._check()
         try:
             upload = self.folders.begin(
                 place,
@@ -114,7 +119,7 @@ class Visit(asyncssh.SFTPServer):
         self._read_bytes[descriptor] = name, sent + len(part)
         return part
 
-    def write(self, file_obj: object, offset: int, data: bytes) -> int:
+    async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         if not isinstance(file_obj, Upload):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         try:
@@ -123,7 +128,21 @@ class Visit(asyncssh.SFTPServer):
             if error.errno == errno.EFBIG:
                 raise asyncssh.SFTPFailure(f"fichier trop grand : au plus {file_obj.size_max} octets") from error
             raise
+        self._unchecked_bytes += len(data)
+        if self._unchecked_bytes >= CHECK_BYTES:
+            try:
+                await self._check()
+            except OSError:
+                file_obj.is_broken = True
+                raise
         return len(data)
+
+    async def _check(self) -> None:
+        """There is room for more, on the disk and in the quota of this partner."""
+        self._unchecked_bytes = 0
+        refused = await asyncio.to_thread(self.door.refusal)
+        if refused:
+            raise OSError(refused, os.strerror(refused))
 
     async def close(self, file_obj: object) -> None:
         """Publish what the client closes itself; what is closed for it was broken off, and stays hidden."""

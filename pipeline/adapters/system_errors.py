@@ -2,6 +2,8 @@
 
 import errno
 import os
+import traceback
+from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.ports import Fault, Said
@@ -71,7 +73,14 @@ def as_fault(error: Exception) -> Fault:
         return error
     if isinstance(error, OSError):
         return Fault(where_and_why(error).then(MEND))
-    return Fault(bug(f"{type(error).__name__}: {error}"))
+    return Fault(bug(slip(error)))
+
+
+def slip(error: BaseException) -> str:
+    """What a bug is told as: its class, and the line of code that it came from. Its text may quote an invoice."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def bug(what: str) -> Said:

@@ -3,7 +3,6 @@
 import os
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import NoReturn
 
 REFUSED = 1
@@ -62,13 +61,14 @@ def failure(error: Exception, lang: str) -> str:
 
 
 def _bug(error: Exception, lang: str) -> str:
-    """A slip of ours: what, and where in our code, for whoever reports it."""
+    """A slip of ours: what, and where in our code, for whoever reports it. Its own text may quote an invoice."""
     import traceback
+
+    from pipeline.adapters.system_errors import slip
 
     if os.environ.get(DEBUG) == "1":
         traceback.print_exception(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    what = " ".join(f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})".split())
+    what = slip(error)
     if lang == "en":
         return f"internal error, please report it: {what}; {DEBUG}=1 shows where it comes from"
     return f"erreur interne, à signaler : {what} ; {DEBUG}=1 montre d'où elle vient"
@@ -91,6 +91,9 @@ def _nobody_reads() -> int:
 
 
 def _say(sentence: str, code: int) -> int:
-    """One sentence; the help of a command, where that is the answer, as it is."""
-    print(sentence if "\n" in sentence else f"chorus-edi : {sentence}", file=sys.stderr)
+    """One sentence; the help of a command, where that is the answer, line by line. It may quote what was typed."""
+    from pipeline.cli.layout import shown
+
+    lines = [shown(line) for line in sentence.split("\n")]
+    print("\n".join(lines) if len(lines) > 1 else f"chorus-edi : {lines[0]}", file=sys.stderr)
     return code

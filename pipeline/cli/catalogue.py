@@ -1,13 +1,12 @@
 """`explain` and `flows`: what the tables say, without judging anything."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pipeline import codes
 from pipeline.cli.boundary import UsageError
-from pipeline.cli.layout import columns, paragraph
+from pipeline.cli.layout import columns, json_line, paragraph
 from pipeline.cli.options import Format, FormatOption, Lang, LangOption
 from pipeline.codes import Code
 from pipeline.flows import INTERFACES
@@ -34,7 +33,7 @@ def explain(
         return
     for row in rows:
         if format is Format.JSON:
-            typer.echo(json.dumps(_as_json(row), ensure_ascii=False))
+            typer.echo(json_line(_as_json(row)))
         else:
             typer.echo(_as_text(row, lang))
 
@@ -48,7 +47,7 @@ def _explain_official(code: str, format: Format, lang: Lang) -> None:
         raise UsageError(f"{code} : code inconnu ; les listes sont dans docs/codes.md et docs/official-rules.md")
     told = ALL[wanted]
     if format is Format.JSON:
-        typer.echo(json.dumps({"rule": wanted, **told._asdict()}, ensure_ascii=False))
+        typer.echo(json_line({"rule": wanted, **told._asdict()}))
         return
     french = lang is Lang.FR
     rows = [
@@ -71,7 +70,7 @@ def flows(format: FormatOption = Format.TEXT) -> None:
                 "code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
                 "works_only": row.works_only, "twin_of": row.twin, "state": row.state,
             }  # fmt: skip
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            typer.echo(json_line(told))
         return
     table = [("code", "type", "syntaxe", "ouvert", "contenu")]
     table += [

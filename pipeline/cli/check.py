@@ -1,6 +1,5 @@
 """`check`: the checks of the platform, before the drop, on your own machine."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
+from pipeline.cli.layout import json_line, paragraph
 from pipeline.cli.options import (
     EngineOption,
     Format,
@@ -22,6 +22,7 @@ from pipeline.cli.options import (
     interface_of,
     policies_of,
     profile_of,
+    scanner_of,
     warner,
 )
 from pipeline.terms import LEGACY, Terms
@@ -47,6 +48,14 @@ def check(
         typer.Option("--policy", help="NOM=NIVEAU : facturx, pdfa, en16931, br-fr = error, warning, off"),
     ] = None,
     engine: EngineOption = "",
+    antivirus: Annotated[
+        str,
+        typer.Option(
+            "--antivirus",
+            envvar="CHORUS_EDI_ANTIVIRUS__ADDRESS",
+            help="clamd, unix:/CHEMIN ou 127.0.0.1:PORT ; sans lui, rien n'est analysé",
+        ),
+    ] = "",
     infos: Annotated[bool, typer.Option("--infos", help="montrer aussi les informations")] = False,
     format: FormatOption = Format.TEXT,
     lang: LangOption = Lang.FR,
@@ -59,15 +68,20 @@ def check(
         profile=profile_of(profile),
         policies=policies_of(policy or (), profile),
         shown_packs=tuple(with_ or ()),
+        is_scanned=bool(antivirus),
     )
     refused = total = 0
-    opened = _preflight(existing(paths), terms, interface_of(interface), directory, engine_of(engine), lang)
+    not_judged: tuple[str, ...] = ()
+    opened = _preflight(existing(paths), terms, interface_of(interface), directory, engine_of(engine), lang, antivirus)
     with opened as (preflight, files):
         for path in _with_progress(files):
             verdict = preflight.judge(path)
             total += 1
             refused += verdict.state != "IN_INTEGRE"
+            not_judged = verdict.not_judged
             _print(verdict, path, terms.profile, format, lang, infos=infos)
+    if infos and format is Format.TEXT and total:
+        _print_left(not_judged, lang)
     if not total:
         raise UsageError("aucun fichier à contrôler dans ce qui est donné (.xml, .pdf, .tar.gz ou nom de flux)")
     if format is Format.TEXT and total > 1:
@@ -85,18 +99,27 @@ class _preflight:
     """Opens what `check` needs; where Saxon is to run, it gets ready for the first file while the rest is loaded."""
 
     def __init__(
-        self, paths: Iterable[Path], terms: Terms, interface: str, directory: Path | None, engine: str, lang: Lang
+        self,
+        paths: Iterable[Path],
+        terms: Terms,
+        interface: str,
+        directory: Path | None,
+        engine: str,
+        lang: Lang,
+        antivirus: str,
     ) -> None:
         self.paths, self.terms, self.interface, self.directory = list(paths), terms, interface, directory
-        self.engine, self.lang = engine, lang
+        self.engine, self.lang, self.scanner = engine, lang, scanner_of(antivirus)
 
     def __enter__(self) -> "tuple[Preflight, list[Path]]":
         from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
+        from pipeline.adapters.dependencies import READING, require
         from pipeline.adapters.rule_engines import RuleEngines
         from pipeline.ports import Tools
         from pipeline.preflight import Preflight, files
         from pipeline.validators.official import packs
 
+        require(*READING)
         chosen = list(files(self.paths, self.terms))
         artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
         self.rules = RuleEngines(artefacts, self.engine, warner(self.lang))
@@ -105,7 +128,7 @@ class _preflight:
                 wanted = packs.expected(first.read(HEAD_BYTES), self.terms)
             self.rules.warm(wanted)
         tools = Tools(InstalledSchemas(artefacts), self.rules, self.terms)
-        preflight = Preflight(tools, datetime.now(UTC), self.interface)
+        preflight = Preflight(tools, datetime.now(UTC), self.interface, scanner=self.scanner)
         if self.directory is not None:
             self._load_directory(preflight, self.directory)
         return preflight, chosen
@@ -130,12 +153,23 @@ def _print(verdict: "Verdict", path: Path, profile: str, format: Format, lang: L
     if format is Format.JSON:
         from pipeline.returns.verdict import as_json
 
-        typer.echo(json.dumps(as_json(verdict, str(path), lang.value, profile=profile), ensure_ascii=False))
+        typer.echo(json_line(as_json(verdict, str(path), lang.value, profile=profile)))
         return
     from pipeline.cli.verdicts import lines
 
     for line in lines(verdict, str(path), lang, with_infos=infos):
         typer.echo(line)
+
+
+def _print_left(not_judged: tuple[str, ...], lang: Lang) -> None:
+    """What only the platform can tell, and whether an antivirus looked at the files."""
+    label = "Non contrôlé" if lang is Lang.FR else "Not checked"
+    unscanned = "sans antivirus" if lang is Lang.FR else "no antivirus"
+    typer.echo(
+        paragraph(
+            label, ", ".join(f"{rule} ({unscanned})" if rule == "FLW-011" else rule for rule in not_judged), indent=0
+        )
+    )
 
 
 def _with_progress(files: list[Path]) -> Iterator[Path]:

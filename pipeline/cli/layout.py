@@ -1,12 +1,18 @@
-"""Plain text for people: columns that align, paragraphs that fold at the width of the terminal."""
+"""Plain text for people: columns that align, paragraphs that fold at the width of the terminal. And lines of JSON.
 
+Whatever a stranger wrote, nothing that is printed can move the cursor, turn the direction of a line or hide in it.
+"""
+
+import json
 import shutil
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 LABEL_WIDTH = 14
+_BLANKS = "\u00a0\u202f"  # between digits, and before French punctuation
 
 
 def width() -> int:
@@ -25,7 +31,15 @@ def shown(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    return character if character in "\u00a0\u202f" else f"\\u{ord(character):04x}"
+    return character if character in _BLANKS else f"\\u{ord(character):04x}"
+
+
+def json_line(value: Any) -> str:
+    """A value as JSON on one line; what `shown` would escape is escaped, as JSON allows anywhere in a text."""
+    told = json.dumps(value, default=str, ensure_ascii=False)
+    if told.isprintable():
+        return told
+    return "".join(c if c.isprintable() or c in _BLANKS else json.dumps(c)[1:-1] for c in told)
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:

@@ -1,6 +1,5 @@
 """`metrics` and `alerts`: what a monitoring system reads, and what people were called for."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from pipeline.cli.boundary import FAULT, UsageError, failure
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, shown
+from pipeline.cli.layout import columns, json_line, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _list(place: "Home", format: Format) -> None:
     if format is Format.JSON:
         for one in found:
             row = one.key._asdict() | {"at": one.at.isoformat(), "runbook": f"{RUNBOOKS}/{one.key.name}.md"}
-            typer.echo(json.dumps(row, ensure_ascii=False))
+            typer.echo(json_line(row))
     elif not found:
         typer.echo("aucune alerte")
     else:

@@ -1,6 +1,5 @@
 """`run`, `decide`, `verify`: what operations do with a home."""
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,7 @@ import typer
 
 from pipeline.cli.boundary import FAULT, REFUSED, UsageError
 from pipeline.cli.homes import existing_home, opened
-from pipeline.cli.layout import counted, paragraph, shown
+from pipeline.cli.layout import counted, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.words import OUTCOMES, STATES
 
@@ -34,9 +33,9 @@ def run(
     def told(one: "Told") -> None:
         if format is Format.JSON:
             name, profile = one.verdict.read.received.name, place.terms_of[one.partner].profile
-            typer.echo(json.dumps(as_json(one.verdict, name, lang.value, profile=profile), ensure_ascii=False))
+            typer.echo(json_line(as_json(one.verdict, name, lang.value, profile=profile)))
         elif watch or not sys.stderr.isatty():
-            typer.echo(summary(one.verdict, lang.value))
+            typer.echo(shown(summary(one.verdict, lang.value)))
 
     def said_now(said: "Said") -> None:
         if watch:  # there is no end of the run to say it at
@@ -87,10 +86,10 @@ def say_faults(done: "RunSummary", lang: Lang = Lang.FR) -> None:
 
 
 class _progress:
-    """A bar on standard error while flows are judged, on a terminal only."""
+    """A bar on standard error while flows are judged (or `what` is done), on a terminal only."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet or not sys.stderr.isatty()
+    def __init__(self, *, quiet: bool, what: str = "flux jugés") -> None:
+        self.quiet, self.what = quiet or not sys.stderr.isatty(), what
         self.bar: Any = None
 
     def __enter__(self) -> "Callable[[int, int], None]":
@@ -100,7 +99,7 @@ class _progress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.bar = Progress(
-            TextColumn("flux jugés"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn(self.what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=Console(stderr=True), transient=True,
         )  # fmt: skip
         self.bar.start()
@@ -113,18 +112,23 @@ class _progress:
 
 
 def decide(
-    what: Annotated[str, typer.Argument(help="FOURNISSEUR/NUMÉRO[/ANNÉE] ou nom de flux")],
-    choice: Annotated[str, typer.Argument(help="integrate ou refuse")],
+    what: Annotated[
+        str,
+        typer.Argument(help="FOURNISSEUR/NUMÉRO[/ANNÉE], nom de flux ; d'un envoi en doute : fichier, dossier, all"),
+    ],
+    choice: Annotated[str, typer.Argument(help="integrate ou refuse ; d'un envoi en doute : sent ou send")],
     reason: Annotated[str, typer.Option("--reason", help="motif, enregistré avec le nom de l'opérateur")],
     home: HomeOption = None,
 ) -> None:
-    """Trancher ce qui attend depuis trop longtemps, ou refuser ce qui est mis à part."""
+    """Trancher ce qui attend depuis trop longtemps, refuser ce qui est mis à part, dire si un envoi est arrivé."""
     from pipeline import runner
+    from pipeline.running.doubts import CHOICES, settle_doubts
 
-    if choice not in {"integrate", "refuse"}:
-        raise UsageError(f"{choice} : attendu integrate ou refuse")
+    if choice not in {"integrate", "refuse", *CHOICES}:
+        raise UsageError(f"{choice} : attendu integrate ou refuse, ou pour un envoi en doute sent ou send")
     with existing_home(home) as place:
-        covered = runner.decide(place, what, choice, reason)
+        settle = settle_doubts if choice in CHOICES else runner.decide
+        covered = settle(place, what, choice, reason)
     typer.echo(f"décision enregistrée pour {', '.join(shown(one) for one in covered)} ; chorus-edi run l'applique")
 
 
@@ -143,7 +147,7 @@ def print_invariants(lines: "Sequence[Line]", format: Format = Format.TEXT, lang
     """JSON gives the name that never changes and both languages; under a red line people read what to do."""
     for line in lines:
         if format is Format.JSON:
-            typer.echo(json.dumps(asdict(line), ensure_ascii=False))
+            typer.echo(json_line(asdict(line)))
             continue
         mark = typer.style("✔", fg="green") if line.ok else typer.style("✘", fg="red")
         typer.echo(f"{mark} {line.label.in_words(lang.value).ljust(20)} {shown(line.detail.in_words(lang.value))}")

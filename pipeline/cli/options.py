@@ -15,6 +15,7 @@ from pipeline.terms import POLICIES, POLICY_LEVELS, PROFILES
 
 if TYPE_CHECKING:
     from pipeline.adapters.rule_cache import Trouble
+    from pipeline.ports import Scanner
 
 DEFAULT_HOME = Path("var/home")
 
@@ -69,6 +70,20 @@ def engine_of(given: str) -> str:
     if given and given not in CHOICES:
         raise UsageError(f"--engine {given} : attendu l'un de {', '.join(CHOICES)}")
     return given or chosen()
+
+
+def scanner_of(address: str) -> "Scanner | None":
+    """The antivirus at this address; None where none is given."""
+    if not address:
+        return None
+    from pipeline.adapters.clamd import TIMEOUT_S, Clamd
+
+    try:
+        return Clamd(address, TIMEOUT_S)
+    except ValueError:
+        raise UsageError(
+            f"--antivirus {address} : attendu unix:/CHEMIN, ou 127.0.0.1:PORT (cette machine seulement)"
+        ) from None
 
 
 def warner(lang: Lang = Lang.FR) -> "Callable[[Trouble], None]":

@@ -1,6 +1,5 @@
 """`reconcile`: what came in on one business day, what went out, what waits; and every invariant."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from pipeline.cli.boundary import REFUSED
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.operate import print_invariants
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
@@ -63,7 +62,7 @@ def reconcile(
         found = nightly.reconcile(place, given or nightly.business_day(place))
     if format is Format.JSON:
         told = {"day": found.day.isoformat(), "is_sound": found.is_sound, "figures": dict(found.figures)}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(json_line(told))
     else:
         _print_day(found, lang)
     print_invariants(found.lines, format, lang)

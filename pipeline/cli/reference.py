@@ -1,6 +1,5 @@
 """`directory`, `commitments` and `partners`: what judging needs to know besides the documents."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -11,7 +10,7 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.homes import existing_home, opened
-from pipeline.cli.layout import columns, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, existing, policies_of, profile_of
 from pipeline.terms import LEGACY
 from pipeline.values import parse_iso_day
@@ -168,15 +167,9 @@ def directory_show(
         typer.echo(f"{shown(siret)} : inconnu de {snapshot.name}")
         raise typer.Exit(REFUSED)
     if format is Format.JSON:
-        typer.echo(
-            json.dumps(
-                {"snapshot": asdict(snapshot), "structure": structure and asdict(structure)},
-                default=str,
-                ensure_ascii=False,
-            )
-        )
+        typer.echo(json_line({"snapshot": asdict(snapshot), "structure": structure and asdict(structure)}))
         return
-    typer.echo(f"{snapshot.name} du {snapshot.day}")
+    typer.echo(f"{shown(snapshot.name)} du {snapshot.day}")
     if structure is not None:
         _print_structure(structure)
 
@@ -185,7 +178,7 @@ def _print_structure(structure: "Structure") -> None:
     from pipeline.routing.requirement import effective
 
     state = "active" if structure.is_active else f"inactive depuis {structure.inactive_since or '?'}"
-    typer.echo(paragraph("Structure", f"{structure.siret} {structure.name} ({state})"))
+    typer.echo(paragraph("Structure", shown(f"{structure.siret} {structure.name} ({state})")))
     typer.echo(paragraph("Exige", _ASKS[effective(structure).value]))
     if structure.successor:
         typer.echo(paragraph("Successeur", structure.successor))
@@ -193,8 +186,8 @@ def _print_structure(structure: "Structure") -> None:
         table = [("service", "libellé", "actif", "du", "au", "engagement")]
         table += [
             (
-                s.code,
-                s.label,
+                shown(s.code),
+                shown(s.label),
                 "oui" if s.is_active else "non",
                 str(s.valid_from or ""),
                 str(s.valid_to or ""),
@@ -238,13 +231,7 @@ def commitments_show(
         table = show_commitments(place, numbers or ())
     if format is Format.JSON:
         rows = [asdict(row) for row in table.rows.values()]
-        typer.echo(
-            json.dumps(
-                {"state": table.state, "day": table.day, "name": table.name, "rows": rows},
-                default=str,
-                ensure_ascii=False,
-            )
-        )
+        typer.echo(json_line({"state": table.state, "day": table.day, "name": table.name, "rows": rows}))
         return
     words = {
         "never-loaded": "jamais chargée",
@@ -252,11 +239,11 @@ def commitments_show(
         "too-old": "trop ancienne",
         "unavailable": "déclarée indisponible",
     }
-    typer.echo(f"table des engagements : {words[table.state]}" + (f" ({table.name})" if table.name else ""))
+    typer.echo(f"table des engagements : {words[table.state]}" + (f" ({shown(table.name)})" if table.name else ""))
     if table.rows:
-        lines = [("numéro", "service", "fournisseur", "état", "du", "au")]
+        lines: list[tuple[str, ...]] = [("numéro", "service", "fournisseur", "état", "du", "au")]
         lines += [
-            (r.number, r.service, r.supplier, r.state, str(r.opened or ""), str(r.closed or ""))
+            tuple(shown(str(cell or "")) for cell in (r.number, r.service, r.supplier, r.state, r.opened, r.closed))
             for r in table.rows.values()
         ]
         typer.echo(columns(lines))
@@ -300,6 +287,10 @@ def partners_add(
     roles: Annotated[str, typer.Option("--roles", help="recipient,accountant")] = "recipient,accountant",
     lang: Annotated[str, typer.Option("--lang", help="langue des comptes rendus : fr ou en")] = "fr",
     until: Annotated[str, typer.Option("--until", help="dernier jour de dépôt, AAAA-MM-JJ")] = "",
+    quota: Annotated[
+        list[str] | None,
+        typer.Option("--quota", help="NOM=N : files_waiting, bytes_waiting, files_per_hour ; sinon ceux des réglages"),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="remplacer la fiche existante")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -318,6 +309,7 @@ def partners_add(
         roles=_roles(roles),
         lang=_lang(lang),
         until=day_of(until, "--until"),
+        quota=dict(_quota(text) for text in quota or ()),
     )
     with opened(home) as place:
         add_partner(place, partner, replace=replace)
@@ -366,6 +358,7 @@ def partners_show(code: str, home: HomeOption = None, format: FormatOption = For
         ("Politique", ", ".join(f"{k}={v}" for k, v in partner.policies.items()) or "celle du profil"),
         ("Langue", partner.lang),
         ("Jusqu'au", str(partner.until or "sans limite")),
+        ("Quotas", ", ".join(f"{k}={v}" for k, v in partner.quota.items()) or "ceux des réglages"),
     )
     for label, text in rows:
         typer.echo(paragraph(label, shown(text)))
@@ -373,7 +366,7 @@ def partners_show(code: str, home: HomeOption = None, format: FormatOption = For
 
 def _as_json(partner: "Partner") -> str:
     told: dict[str, Any] = asdict(partner)
-    return json.dumps(told, default=str, ensure_ascii=False)
+    return json_line(told)
 
 
 def _flows(text: str) -> tuple[str, ...]:
@@ -402,6 +395,16 @@ def _receives(text: str) -> tuple[str, str]:
     if len(siret) != 14 or not (siret.isascii() and siret.isdigit()):
         raise UsageError(f"--receives {text} : attendu SIRET[:SERVICE]")
     return siret, service
+
+
+def _quota(text: str) -> tuple[str, int]:
+    from pipeline.settings import Quota
+
+    name, _, number = text.partition("=")
+    if name not in Quota.model_fields or not (number.isascii() and number.isdecimal()) or int(number) < 1:
+        known = ", ".join(Quota.model_fields)
+        raise UsageError(f"--quota {text} : attendu NOM=N, NOM parmi {known} et N au moins 1")
+    return name, int(number)
 
 
 def _roles(text: str) -> tuple[str, ...]:

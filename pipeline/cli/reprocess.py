@@ -1,6 +1,5 @@
 """`reprocess` and `submit`: judge again what came, for ourselves or as a new deposit."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,7 @@ import typer
 
 from pipeline.cli.boundary import UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import counted, paragraph, shown
+from pipeline.cli.layout import counted, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
 from pipeline.cli.words import OUTCOMES, STATES
@@ -80,13 +79,13 @@ def _print_json(done: "Reprocessed", shadows: "Iterable[Shadow]") -> None:
         "again": done.again, "shadows": done.shadows, "untouched": done.untouched,
         "reasons": {str(number): asdict(why) for number, why in done.reasons.items()},
     }  # fmt: skip
-    typer.echo(json.dumps(told, ensure_ascii=False))
+    typer.echo(json_line(told))
     for one in shadows:
         told = {
             "deposit": one.deposit.id, "partner": one.deposit.partner, "flow": one.deposit.name,
             "at": one.at.isoformat(), "operator": one.operator, "difference": one.difference, "verdict": one.verdict,
         }  # fmt: skip
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(json_line(told))
 
 
 def _lines(done: "Reprocessed", shadows: "list[Shadow]", lang: Lang) -> Iterator[str]:

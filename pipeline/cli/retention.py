@@ -1,13 +1,12 @@
 """`retention`: what is past its legal duration, and its removal once somebody has agreed to exactly that."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import paragraph
+from pipeline.cli.layout import json_line, paragraph
 from pipeline.cli.options import Format, FormatOption, HomeOption
 from pipeline.cli.reference import day_of
 
@@ -27,7 +26,7 @@ def retention_plan(on: OnOption = "", home: HomeOption = None, format: FormatOpt
         found = plan(place, day_of(on, "--on"))
         years = place.settings.retention.years
     if format is Format.JSON:
-        typer.echo(json.dumps(asdict(found), default=str, ensure_ascii=False))
+        typer.echo(json_line(asdict(found)))
         return
     rows = (
         ("Durée", f"{years} ans ([retention] years) : ce qui est d'avant le {found.before}"),
@@ -56,7 +55,7 @@ def retention_purge(
     with existing_home(home) as place:
         done = purge(place, digest.strip().lower(), day_of(on, "--on"))
     if format is Format.JSON:
-        typer.echo(json.dumps(asdict(done), ensure_ascii=False))
+        typer.echo(json_line(asdict(done)))
         return
     typer.echo(paragraph("Effacés", f"{done.objects} objets, {done.bytes} octets", indent=0))
     if done.locked:

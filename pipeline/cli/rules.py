@@ -2,7 +2,6 @@
 building of all packs into the cache.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.boundary import FAULT, REFUSED, UsageError
-from pipeline.cli.layout import columns, counted, paragraph, shown
+from pipeline.cli.layout import columns, counted, json_line, paragraph, shown
 from pipeline.cli.options import EngineOption, Format, FormatOption, engine_of, existing, warner
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _parsed(path: Path) -> "Parsed":
 
 def _print(told: dict[str, Any], format: Format) -> None:
     if format is Format.JSON:
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(json_line(told))
         return
     found = told["findings"]
     if "stopped" in told:
@@ -121,7 +120,7 @@ def _print(told: dict[str, Any], format: Format) -> None:
 
 def _print_difference(told: dict[str, Any], format: Format) -> None:
     if format is Format.JSON:
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(json_line(told))
         return
     typer.echo(f"{shown(told['file'])}  {told['pack']} (both) : les deux moteurs ne disent pas la même chose")
     if told["stopped"]:
@@ -152,7 +151,7 @@ def _explain(engines: "RuleEngines", packs: Sequence[str], format: Format) -> in
             "tests": ready.tests, "compiled": ready.tests - len(left), "left": left,
         }  # fmt: skip
         if format is Format.JSON:
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            typer.echo(json_line(told))
         else:
             typer.echo(("\n" if rank else "") + _explained(told))
     return _NO_CODE
@@ -198,7 +197,7 @@ def _build(engines: "RuleEngines", packs: Sequence[str], format: Format) -> int:
                 "pack": pack, "tests": ready.tests, "compiled": ready.tests - left, "left": left, "ms": spent_ms,
                 "is_new": ready.is_new, "file": str(ready.place) if ready.place else "",
             }  # fmt: skip
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            typer.echo(json_line(told))
         counts = (str(ready.tests), str(ready.tests - left), str(left), str(spent_ms))
         table.append((pack, *counts, state, "cache" if ready.place else "mémoire"))
     if format is Format.TEXT:

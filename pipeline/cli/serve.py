@@ -51,22 +51,29 @@ def serve_sftp(
                 "serve-sftp needs asyncssh; pip install 'chorus-edi[sftp]'",
             )
         ) from error
+    from pipeline.adapters.dependencies import require
     from pipeline.running.home import open_ledger
+    from pipeline.running.room import Gate
 
+    require("asyncssh")
     with existing_home(home) as place:  # not for as long as we serve: it would count as a worker
         path, settings, log = place.path, place.settings, place.log
         partners = place.partners()
-    setup = Setup(
-        drop=path / settings.roots.drop, keys=path / SSH, size_max=settings.flow.bytes_max + ABOVE_THE_LIMIT, port=port
-    )
     ledger = open_ledger(path, settings)
+    drop = path / settings.roots.drop
 
-    def may_enter(code: str) -> bool:
+    def sheet_of(code: str) -> "Partner | None":
         from pipeline.adapters.ledger import partners as sheets
 
         with ledger.reading() as db:
-            known = {partner.code: partner for partner in sheets.every(db)}
-        return code in known and _is_served(known[code], settings)
+            return next((partner for partner in sheets.every(db) if partner.code == code), None)
+
+    def may_enter(code: str) -> bool:
+        sheet = sheet_of(code)
+        return sheet is not None and _is_served(sheet, settings)
+
+    size_max = settings.flow.bytes_max + ABOVE_THE_LIMIT
+    setup = Setup(drop, path / SSH, size_max, port, refusal=Gate(settings, drop, sheet_of))
 
     try:
         asyncio.run(_serve(setup, may_enter, [p for p in partners.values() if _is_served(p, settings)], log))

@@ -1,6 +1,5 @@
 """`status`: where a flow or an invoice is, with its whole history."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -10,7 +9,7 @@ import typer
 
 from pipeline.cli.boundary import REFUSED
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.words import OUTCOMES, STATES
 
@@ -22,6 +21,7 @@ _LABELS = {
     Lang.FR: {
         "partner": "Partenaire", "received": "Reçu", "sha256": "SHA-256", "interface": "Interface",
         "snapshot": "Annuaire", "first": "Double de", "fault": "Défaillance", "sent": "Envoyé", "to send": "À envoyer",
+        "in doubt": "En doute",
         "flow": "Flux", "recipient": "Destinataire", "service": "Service", "commitment": "Engagement",
         "total": "Total TTC", "pending": "En attente", "bytes": "octets", "since": "depuis le",
         "invoice": "facture n°", "deposits": "dépôts", "invoices": "factures", "count": "nombre",
@@ -29,6 +29,7 @@ _LABELS = {
     Lang.EN: {
         "partner": "Partner", "received": "Received", "sha256": "SHA-256", "interface": "Interface",
         "snapshot": "Directory", "first": "Double of", "fault": "Fault", "sent": "Sent", "to send": "To send",
+        "in doubt": "In doubt",
         "flow": "Flow", "recipient": "Recipient", "service": "Service", "commitment": "Commitment",
         "total": "Total", "pending": "Pending", "bytes": "bytes", "since": "since",
         "invoice": "invoice no.", "deposits": "deposits", "invoices": "invoices", "count": "count",
@@ -44,15 +45,24 @@ def status(
 ) -> None:
     """Où est un flux ou une facture, avec toute son histoire."""
     from pipeline import runner
+    from pipeline.adapters.confinement import seen
     from pipeline.adapters.ledger.queries import InvoiceStatus
     from pipeline.running.alert import shown_alerts
-    from pipeline.running.status import overview
+    from pipeline.running.status import antivirus, overview
 
     with existing_home(home) as place:
         if not what:
             told = asdict(overview(place))
+            scanned = antivirus(place)
+            told["antivirus"] = asdict(scanned)
+            confined = seen()
+            told["readers"] = asdict(confined)
             told["alerts"] = [one.key._asdict() | {"at": one.at} for one in shown_alerts(place)]
             _print_overview(told, format, lang)
+            if format is Format.TEXT:
+                typer.echo(paragraph("Antivirus", shown(scanned.said.in_words(lang.value)), indent=0))
+                label = {Lang.FR: "Lecteurs", Lang.EN: "Readers"}[lang]
+                typer.echo(paragraph(label, confined.said.in_words(lang.value), indent=0))
             return
         found = runner.status(place, what)
     if not found:
@@ -60,7 +70,7 @@ def status(
         raise typer.Exit(REFUSED)
     for one in found:
         if format is Format.JSON:
-            typer.echo(json.dumps(asdict(one), default=str, ensure_ascii=False))
+            typer.echo(json_line(asdict(one)))
         elif isinstance(one, InvoiceStatus):
             _print_invoice(one, lang)
         else:
@@ -69,7 +79,7 @@ def status(
 
 def _print_overview(told: dict[str, Any], format: Format, lang: Lang) -> None:
     if format is Format.JSON:
-        typer.echo(json.dumps(told, default=str, ensure_ascii=False))
+        typer.echo(json_line(told))
         return
     labels = _LABELS[lang]
     for what, words in (("deposits", STATES[lang]), ("invoices", OUTCOMES[lang])):
@@ -102,7 +112,7 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
     )
     _print_findings(flow.findings, lang, indent=2)
     for file in flow.files:
-        sent = labels["sent" if file.state == "sent" else "to send"]
+        sent = labels[{"sent": "sent", "held": "in doubt"}.get(file.state, "to send")]
         typer.echo(paragraph(sent, f"{file.place}/out/{file.name}"))
     for invoice in flow.invoices:
         _print_invoice(invoice, lang)

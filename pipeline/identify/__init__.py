@@ -4,7 +4,7 @@
 PDF that tells a minimal invoice from a full one.
 """
 
-from pipeline.identify.flow import identify, open_member
+from pipeline.identify.flow import identify, open_member, unheard
 from pipeline.identify.name import flow_name
 
-__all__ = ["flow_name", "identify", "open_member"]
+__all__ = ["flow_name", "identify", "open_member", "unheard"]

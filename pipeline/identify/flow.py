@@ -1,7 +1,7 @@
 """A flow as a whole: its name, its envelope, its files, and the interface code under which it is taken."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import BinaryIO
@@ -26,10 +26,24 @@ _SHOWN = {Kind.UBL: "UBL", Kind.CII: "CII", Kind.MIXED: "CPPFactureMixte", Kind.
 Findings = Iterable[Finding | None]
 
 
-def identify(received: Received, source: BinaryIO, spool: BinaryIO, tools: Tools) -> Identified:
+def unheard(_rank: int) -> None:
+    """Nobody has to know how far the reading is."""
+
+
+def identify(
+    received: Received,
+    source: BinaryIO,
+    spool: BinaryIO,
+    tools: Tools,
+    *,
+    unreadable: Collection[int] = (),
+    at: Callable[[int], None] = unheard,
+) -> Identified:
     """Say what a deposit is. `source` holds its bytes and `spool` is empty; both can be sought.
 
-    A first look only: no document is parsed beyond its root. `received.settled` is not repeated in the findings.
+    A first look only: no document is parsed beyond its root, unless it has none. `received.settled` is not repeated in
+    the findings. `at` hears the rank of each file of an archive before it is looked at; at those that are `unreadable`
+    nobody looks, and they are of no known kind.
     """
     terms = tools.terms
     name, announced, found = _announced(received, terms)
@@ -47,7 +61,10 @@ def identify(received: Received, source: BinaryIO, spool: BinaryIO, tools: Tools
         source.seek(0)
         unpacked = archive.unpack(source, spool, terms)
         parts = [Part(spool, file.name, file.size_bytes, file.offset) for file in unpacked.files]
-        members = [look(inner, inner.sha256(), terms, alone=False) for inner in parts]
+        members = []
+        for rank, inner in enumerate(parts):
+            at(rank)
+            members.append(_closed(inner) if rank in unreadable else look(inner, inner.sha256(), terms, alone=False))
         found += unpacked.findings
         found += _envelope(members, name, announced, bool(unpacked.findings), terms)
     elif begins:
@@ -68,6 +85,10 @@ def identify(received: Received, source: BinaryIO, spool: BinaryIO, tools: Tools
         interface, told = _interface(announced, members, parts, terms)
         found += told
     return _identified(received, interface, announced, tuple(members), found, is_archive=begins == "gzip")
+
+
+def _closed(part: Part) -> MemberSeen:
+    return MemberSeen(part.name, part.size_bytes, Kind.UNKNOWN, part.offset, part.sha256())
 
 
 def open_member(identified: Identified, member: MemberSeen, source: BinaryIO, spool: BinaryIO) -> bytes:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.adapters import airflow_metadata
+from pipeline.adapters.dependencies import require
 from pipeline.adapters.system_errors import why
 from pipeline.launcher import components, processes, record
 from pipeline.launcher.components import COMPONENTS, EVERYTHING, start
@@ -102,9 +103,11 @@ def _undo(folder: Path, run: Run, started: list[str]) -> None:
 
 def _installed() -> str:
     try:
-        return version("apache-airflow-core")
+        found = version("apache-airflow-core")
     except PackageNotFoundError as error:
         raise Fault(_NOT_INSTALLED) from error
+    require("apache-airflow-core")
+    return found
 
 
 def _port(wanted: int) -> int:

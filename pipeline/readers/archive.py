@@ -70,7 +70,7 @@ def unpack(source: BinaryIO, spool: BinaryIO, terms: Terms) -> Unpacked:
         more = sum(1 for _ in islice(walk, _COUNTED_MAX * terms.archive.members_max))
     except tar.TarBroken as err:
         more = 0
-        if not listed and err.offset == 0:
+        if not err.is_tar:
             why, why_fr = "there is no tar inside the gzip", "le gzip ne contient pas de tar"
             return _refused(_unreadable(terms, why, why_fr, 0))
         found.append(_unreadable(terms, err.why, err.why_fr, err.offset))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pipeline.model import AccountGiven, VatLine
 from pipeline.readers.cii_line import is_charge
-from pipeline.readers.walk import Group, read_amount
+from pipeline.readers.walk import Group, agreed, read_amount
 from pipeline.values import Amount, Text
 
 
@@ -56,22 +56,27 @@ def read_tax_totals(totals: Group, currency: Text | None, vat_currency: Text | N
     wanted = "" if currency is None else currency.text
     accounting = "" if vat_currency is None else vat_currency.text
     held = totals.children("ram:TaxTotalAmount")
-    total: Amount | None = None
-    total_accounting: Amount | None = None
-    unnamed: list[Amount | None] = []
+    own: list[Amount] = []
+    in_accounting: list[Amount] = []
+    unnamed: list[Amount] = []
     for element, path in held:
         given_in = element.get("currencyID") or ""
         is_accounting = accounting not in {"", wanted} and given_in == accounting
         amount = read_amount(element, "BT-111" if is_accounting else "BT-110", path, totals.found, given_in)
+        if amount is None:
+            continue
         if is_accounting:
-            total_accounting = total_accounting or amount
+            in_accounting.append(amount)
         elif given_in == wanted or not wanted:
-            total = total or amount
+            own.append(amount)
         elif not given_in:
             unnamed.append(amount)
-    if total is None and len(unnamed) == 1:
-        total = unnamed[0]
-    return TaxTotals(total, total if accounting and accounting == wanted else total_accounting)
+    if not own and len(unnamed) == 1:
+        own = unnamed
+    total = agreed(own, totals.found)
+    if accounting and accounting == wanted:
+        return TaxTotals(total, total)
+    return TaxTotals(total, agreed(in_accounting, totals.found))
 
 
 def read_header_amounts(settlement: Group) -> Iterator[Amount]:

@@ -17,7 +17,7 @@ from lxml import etree
 from pipeline import codes
 from pipeline.codes import Code, Severity
 from pipeline.model import Finding
-from pipeline.ports import Fault, Said
+from pipeline.ports import OutOfMemory, Said
 from pipeline.terms import Terms, XmlLimits
 
 Tree = etree._ElementTree
@@ -205,7 +205,7 @@ def _tree(document: bytes, limits: XmlLimits, huge: bool) -> Tree:
     except etree.XMLSyntaxError as err:
         code = getattr(err, "code", 0)  # of libxml2
         if code == etree.ErrorTypes.ERR_NO_MEMORY or str(err.msg).startswith("unknown error"):
-            raise Fault(
+            raise OutOfMemory(
                 Said(
                     "mémoire insuffisante pour lire le XML ; donner plus de mémoire au lecteur, puis relancer",
                     "out of memory while parsing; give the reader more memory and run again",

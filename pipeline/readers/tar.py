@@ -16,6 +16,7 @@ _EXTENSIONS_IN_A_ROW_MAX = 8
 _DECIMALS_MAX = 19
 _LOOKED_BYTES = 1 << 20
 _EXTENSIONS = {b"x", b"g", b"L", b"K"}
+_OF_ONE_FILE = {b"path", b"size", b"linkpath"}  # in a header of all files, readers take them each in its way
 _KINDS = {
     b"0": FILE,
     b"\0": FILE,
@@ -32,11 +33,11 @@ _WITHOUT_CONTENT = {b"1", b"2", b"3", b"4", b"5", b"6"}
 
 
 class TarBroken(Exception):
-    """The archive cannot be read any further than `offset`."""
+    """The archive cannot be read any further than `offset`. `is_tar`: what stands before is one."""
 
-    def __init__(self, why: str, why_fr: str, offset: int) -> None:
+    def __init__(self, why: str, why_fr: str, offset: int, *, is_tar: bool = True) -> None:
         super().__init__(why)
-        self.why, self.why_fr, self.offset = why, why_fr, offset
+        self.why, self.why_fr, self.offset, self.is_tar = why, why_fr, offset, is_tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def entries(spool: BinaryIO, size_bytes: int) -> Iterator[Entry]:
     """
     at = 0
     extended = _Extended()
+    if 0 < size_bytes < BLOCK:
+        raise _malformed(at)
     while at < size_bytes:
         block = _read(spool, at, BLOCK, size_bytes)
         if block.count(0) == BLOCK:
@@ -80,11 +83,16 @@ def entries(spool: BinaryIO, size_bytes: int) -> Iterator[Entry]:
         else:
             entry = _entry(block, type_, at, length, extended)
             length = 0 if type_ in _WITHOUT_CONTENT else entry.size_bytes
-            if length > size_bytes - at:
-                raise _beyond(length, size_bytes - at, here)
+            if _filled(length) > size_bytes - at:  # up to the end of its last block: readers want it whole
+                raise _beyond(_filled(length), size_bytes - at, here)
             yield entry
             extended = _Extended()
-        at += -(-length // BLOCK) * BLOCK
+        at += _filled(length)
+
+
+def _filled(length: int) -> int:
+    """The bytes of the blocks that so many bytes take."""
+    return -(-length // BLOCK) * BLOCK
 
 
 def _entry(block: bytes, type_: bytes, at: int, length: int, extended: _Extended) -> Entry:
@@ -103,13 +111,29 @@ def _extension(spool: BinaryIO, type_: bytes, at: int, length: int, size_bytes: 
     body = _read(spool, at, length, size_bytes)
     count = before.count + 1
     if type_ == b"L":
-        return _Extended(body.partition(b"\0")[0], before.size_bytes, before.is_sparse, count)
-    if type_ != b"x":  # of the whole archive, or the target of a link: nothing that a plain file needs
+        return _Extended(_given(body.partition(b"\0")[0], at), before.size_bytes, before.is_sparse, count)
+    if type_ == b"K":  # the target of a link: nothing that a plain file needs
         return _Extended(before.name, before.size_bytes, before.is_sparse, count)
     fields = dict(_records(body, at))
+    if type_ == b"g":  # of all files that follow: what writers say there is a comment
+        if any(key in _OF_ONE_FILE or key.startswith(b"GNU.sparse.") for key in fields):
+            raise TarBroken(
+                "a header of the whole archive renames or resizes its files",
+                "un en-tête de toute l'archive renomme ou redimensionne ses fichiers",
+                at,
+            )
+        return _Extended(before.name, before.size_bytes, before.is_sparse, count)
     is_sparse = before.is_sparse or any(key.startswith(b"GNU.sparse.") for key in fields)
     size = _decimal(fields[b"size"], at) if b"size" in fields else before.size_bytes
-    return _Extended(fields.get(b"path", before.name), size, is_sparse, count)
+    name = _given(fields[b"path"], at) if b"path" in fields else before.name
+    return _Extended(name, size, is_sparse, count)
+
+
+def _given(name: bytes, at: int) -> bytes:
+    """A name that takes the place of the one in the header; an empty one would take it away."""
+    if not name:
+        raise _malformed(at)
+    return name
 
 
 def _records(body: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
@@ -135,8 +159,8 @@ def _number(field: bytes, at: int) -> int:
     """Octal digits, or the binary form of GNU for what these cannot hold."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
-    digits = field.strip(b" \0")
-    if digits.strip(b"01234567"):  # a negative number (0xff) is malformed too
+    digits = field.lstrip(b" ").rstrip(b" \0")
+    if digits.strip(b"01234567"):  # a negative number (0xff) is malformed too, and digits behind a NUL: others read 0
         raise _malformed(at)
     return int(digits or b"0", 8)
 
@@ -187,4 +211,4 @@ def _beyond(length: int, left: int, at: int) -> TarBroken:
 
 
 def _malformed(at: int) -> TarBroken:
-    return TarBroken("this is no tar header", "ceci n'est pas un en-tête tar", at)
+    return TarBroken("this is no tar header", "ceci n'est pas un en-tête tar", at, is_tar=at > 0)

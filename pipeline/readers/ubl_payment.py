@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipeline.model import AccountGiven, VatLine
 from pipeline.readers.ubl_line import is_charge
-from pipeline.readers.walk import Group
+from pipeline.readers.walk import Group, agreed
 from pipeline.values import Amount, Text
 
 _RIB = re.compile(r"[0-9]{10}[0-9A-Z]{11}[0-9]{2}", re.ASCII)
@@ -55,8 +55,8 @@ def read_taxes(root: Group, currency: Text | None, vat_currency: Text | None) ->
     accounting = "" if vat_currency is None else vat_currency.text
     groups = root.groups("cac:TaxTotal")
     lines: list[VatLine] = []
-    total: Amount | None = None
-    total_accounting: Amount | None = None
+    own: list[Amount] = []
+    in_accounting: list[Amount] = []
     lacks_amount = False
     for group in groups:
         held = group.child("cbc:TaxAmount")
@@ -66,12 +66,14 @@ def read_taxes(root: Group, currency: Text | None, vat_currency: Text | None) ->
         lacks_amount = lacks_amount or amount is None
         subtotals = [_vat_line(subtotal) for subtotal in group.groups("cac:TaxSubtotal")]
         if is_accounting:
-            total_accounting = total_accounting or amount
+            in_accounting += [amount] if amount is not None else []
             continue
         lines.extend(subtotals)
-        if given_in == wanted or not wanted or (not given_in and len(groups) == 1):
-            total = total or amount
-    return Taxes(tuple(lines), total, total if accounting and accounting == wanted else total_accounting, lacks_amount)
+        if amount is not None and (given_in == wanted or not wanted or (not given_in and len(groups) == 1)):
+            own.append(amount)
+    total = agreed(own, root.found)
+    is_one = bool(accounting) and accounting == wanted
+    return Taxes(tuple(lines), total, total if is_one else agreed(in_accounting, root.found), lacks_amount)
 
 
 def _vat_line(subtotal: Group) -> VatLine:

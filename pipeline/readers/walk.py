@@ -4,7 +4,7 @@ One pass over the children of a container and no XPath, because every document p
 from the names asked for: each is an XPath of the original file under the prefixes of `PREFIXES`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -172,12 +172,19 @@ class Group:
         child = self.first.get(step)
         if child is None:
             return None
-        return read_amount(child, bt, self.place(step), self.found, child.get("currencyID") or "")
+        currency = child.get("currencyID") or ""
+        if step in self.more and (several := _apart(self.more[step], currency)):
+            return self._ambiguous(step, bt, several, currency)
+        return read_amount(child, bt, self.place(step), self.found, currency)
 
     def number(self, step: str, bt: str) -> Amount | None:
         """A quantity, a rate or a percentage: a decimal without currency."""
         child = self.first.get(step)
-        return None if child is None else read_amount(child, bt, self.place(step), self.found, "")
+        if child is None:
+            return None
+        if step in self.more and (several := _apart(self.more[step], "")):
+            return self._ambiguous(step, bt, several, "")
+        return read_amount(child, bt, self.place(step), self.found, "")
 
     def iso_day(self, step: str, bt: str) -> Day | None:
         """A date of UBL or of a CPP format."""
@@ -199,6 +206,12 @@ class Group:
         if len(texts) > 1 and any(other.tag == below.tag for other in texts[1:]):
             path += "[1]"
         return _read_day(below, bt, path, self.found, given, parse)
+
+    def _ambiguous(self, step: str, bt: str, several: str, currency: str) -> Amount:
+        """One place, several amounts (CII sets no limit to them): whoever took the first might take the wrong one."""
+        read = Amount(several, None, bt, self.place(step), self.line, currency)
+        self.found.amounts.append(read)
+        return read
 
     def _every(self, step: str, bt: str, into: list[Text]) -> tuple[Text, ...]:
         read = [read_text(child, bt, path, into) for child, path in self.children(step)]
@@ -245,6 +258,32 @@ def read_amount(element: Any, bt: str, path: str, found: Found, currency: str) -
     read: Amount = _new(Amount, (text, value, bt, path, element.sourceline or 0, currency))
     found.amounts.append(read)
     return read
+
+
+def agreed(given: Sequence[Amount], found: Found) -> Amount | None:
+    """The amount that all say which stand for one: those in the currency of the first. Where they differ, one that
+    shows them and has no value.
+    """
+    several = _differing([one.text for one in given if one.currency in {"", given[0].currency}])
+    if not several:
+        return given[0] if given else None
+    read = given[0]._replace(text=several, value=None)
+    found.amounts.append(read)
+    return read
+
+
+def _apart(elements: list[Any], currency: str) -> str:
+    """The values of an amount that is repeated with another value; empty where all say the same.
+
+    A total may stand beside the same one in another currency.
+    """
+    own = [one for one in elements if currency in {"", one.get("currencyID") or currency}]
+    return _differing([text for one in own if (text := (one.text or "").strip(XML_BLANKS))])
+
+
+def _differing(texts: Sequence[str]) -> str:
+    values = {text if (value := parse_amount(text)) is None else value for text in texts}
+    return " / ".join(texts) if len(values) > 1 else ""
 
 
 def source_line(element: Any) -> int:

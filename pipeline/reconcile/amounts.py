@@ -1,16 +1,20 @@
 """Deposits, invoices and money: what came in equals what was decided, flow by flow.
 
 Money is compared in exact millionths, per currency, never across; an amount that does not fit is an exception, named
-and left out on both sides.
+and left out on both sides. What was read and what was decided come as two runs in the order of the deposits, and are
+compared as they come: a year of invoices does not stand in memory.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
 from typing import NamedTuple
 
 from pipeline.model import FlowState, InvoiceOutcome
 from pipeline.ports import Said
-from pipeline.reconcile.line import NONE, Line, each, line
+from pipeline.reconcile.line import NONE, Broken, Line, each, line
 
 ANSWERED = frozenset(state.value for state in FlowState)
 # what is counted, in French; in English the ledger's own words
@@ -38,6 +42,7 @@ class Read(NamedTuple):
     invoices: int
     without_amount: int
     millionths: int
+    deposit: int = 0  # its number in the ledger: a name may come again
 
 
 class Booked(NamedTuple):
@@ -49,74 +54,121 @@ class Booked(NamedTuple):
     invoices: int
     without_amount: int
     millionths: int
+    deposit: int = 0
 
 
-def deposits(by_state: Mapping[str, int], unanswered: Iterable[str], answered_too_early: Iterable[str]) -> Line:
-    """Received = refused + integrated + pending + repeated: every deposit is one of them, with a verdict where due."""
-    broken = [
+_Key = tuple[int, str]
+_Flow = tuple[str, list[Read], list[Booked]]
+
+
+def deposits(
+    by_state: Mapping[str, int],
+    unanswered: Iterable[str],
+    answered_too_early: Iterable[str],
+    misstated: Iterable[tuple[str, str]] = (),
+) -> Line:
+    """Received = refused + integrated + pending + repeated: every deposit is one of them, with a verdict where due.
+
+    `misstated`: deposits (and their state) that are not what became of their invoices.
+    """
+    broken = Broken(
         Said(f"dans l'état inconnu {state!r} : {n} dépôt(s)", f"{n} deposit(s) in the unknown state {state!r}")
         for state, n in by_state.items()
         if state not in _STATES
-    ]
-    broken += each(unanswered, "est répondu et n'a pas de verdict", "is answered and has no verdict")
-    broken += each(answered_too_early, "a un verdict et n'est pas répondu", "has a verdict and is not answered")
+    )
+    broken.extend(each(unanswered, "est répondu et n'a pas de verdict", "is answered and has no verdict"))
+    broken.extend(each(answered_too_early, "a un verdict et n'est pas répondu", "has a verdict and is not answered"))
+    broken.extend(
+        Said(f"{flow} est {state}, ses factures disent autre chose", f"{flow} is {state}, its invoices say otherwise")
+        for flow, state in misstated
+    )
     return line("deposits", broken, sum(by_state.values()), _counted(by_state, _STATES))
 
 
-def invoices(read: Iterable[Read], booked: Iterable[Booked]) -> Line:
-    """Read = integrated + refused + pending, flow by flow."""
-    declared: Counter[str] = Counter()
-    for r in read:
-        declared[r.flow] += r.invoices
-    found: Counter[str] = Counter()
-    outcomes: Counter[str] = Counter()
-    broken = []
+def counted(read: Iterable[Read], booked: Iterable[Booked]) -> tuple[Line, ...]:
+    """Read = integrated + refused + pending, in invoices and, per currency, in money with VAT, credit notes subtracted.
+
+    Both runs are in the order of the deposits. The line of the invoices, then one per currency.
+    """
+    invoices, outcomes = Broken(), Counter[str]()
+    currencies: dict[str, _Currency] = {}
+    for flow, theirs, ours in _flows(read, booked):
+        _compare(flow, sum(r.invoices for r in theirs), ours, invoices)
+        for b in ours:
+            outcomes[b.outcome] += b.invoices
+        for name in sorted({*(r.currency for r in theirs), *(b.currency for b in ours)}):
+            currencies.setdefault(name, _Currency()).add(flow, name, theirs, ours)
+    told = line("invoices", invoices, outcomes.total(), _counted(outcomes, _OUTCOMES))
+    money = tuple(currencies[name].line(name) for name in sorted(currencies))
+    return told, *(money or (Line("money", True, NONE, 0),))
+
+
+@dataclass(slots=True)
+class _Currency:
+    """The money of one currency, as the flows pass by."""
+
+    broken: Broken = field(default_factory=Broken)
+    flows: int = 0
+    without_amount: int = 0
+    by_outcome: Counter[str] = field(default_factory=Counter)
+
+    def add(self, flow: str, name: str, read: Iterable[Read], booked: Iterable[Booked]) -> None:
+        declared = sum(r.millionths for r in read if r.currency == name)
+        found = 0
+        is_booked = False
+        for b in booked:
+            if b.currency == name:
+                is_booked = True
+                found += b.millionths
+                self.without_amount += b.without_amount
+                self.by_outcome[b.outcome] += b.millionths
+        self.flows += is_booked
+        if declared != found:
+            self.broken.add(_difference(declared, found).at(flow))
+
+    def line(self, name: str) -> Line:
+        told = _summed(self.by_outcome)
+        if self.without_amount:
+            told = told.then(
+                Said(
+                    f"factures sans total qui se somme : {self.without_amount}",
+                    f"{self.without_amount} invoice(s) without a total that can be summed",
+                )
+            )
+        return line(f"money {name or 'without currency'}", self.broken, self.flows, told)
+
+
+def _compare(flow: str, read: int, booked: Iterable[Booked], broken: Broken) -> None:
+    """One flow's invoices: as many decided as read, each with an outcome that is known."""
+    decided = 0
     for b in booked:
-        found[b.flow] += b.invoices
-        outcomes[b.outcome] += b.invoices
+        decided += b.invoices
         if b.outcome not in _OUTCOMES:
             unknown = Said(
                 f"{b.invoices} facture(s) au sort inconnu {b.outcome!r}",
                 f"{b.invoices} invoice(s) with the unknown outcome {b.outcome!r}",
             )
-            broken.append(unknown.at(b.flow))
-    broken += [
-        Said(f"{declared[f]} lue(s), {found[f]} décidée(s)", f"{declared[f]} read, {found[f]} decided").at(f)
-        for f in sorted(declared | found)
-        if declared[f] != found[f]
-    ]
-    return line("invoices", broken, sum(found.values()), _counted(outcomes, _OUTCOMES))
+            broken.add(unknown.at(flow))
+    if read != decided:
+        broken.add(Said(f"{read} lue(s), {decided} décidée(s)", f"{read} read, {decided} decided").at(flow))
 
 
-def money(read: Iterable[Read], booked: Iterable[Booked]) -> tuple[Line, ...]:
-    """Per currency: total with VAT read = integrated + refused + pending, credit notes subtracted."""
-    declared: dict[str, Counter[str]] = defaultdict(Counter)
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    exceptions: Counter[str] = Counter()
-    by_outcome: dict[str, Counter[str]] = defaultdict(Counter)
-    for r in read:
-        declared[r.currency][r.flow] += r.millionths
-    for b in booked:
-        found[b.currency][b.flow] += b.millionths
-        exceptions[b.currency] += b.without_amount
-        by_outcome[b.currency][b.outcome] += b.millionths
-    lines = []
-    for currency in sorted({*declared, *found}):
-        broken = [
-            _difference(declared[currency][flow], found[currency][flow]).at(flow)
-            for flow in sorted({*declared[currency], *found[currency]})
-            if declared[currency][flow] != found[currency][flow]
-        ]
-        told = _summed(by_outcome[currency])
-        if exceptions[currency]:
-            told = told.then(
-                Said(
-                    f"factures sans total qui se somme : {exceptions[currency]}",
-                    f"{exceptions[currency]} invoice(s) without a total that can be summed",
-                )
-            )
-        lines.append(line(f"money {currency or 'without currency'}", broken, len(found[currency]), told))
-    return tuple(lines) or (Line("money", True, NONE, 0),)
+def _flows(read: Iterable[Read], booked: Iterable[Booked]) -> Iterator[_Flow]:
+    """Flow by flow, what was read of it beside what was decided: two sorted runs made one."""
+    both: Iterator[Read | Booked] = merge(read, booked, key=_key)
+    for (_, flow), rows in groupby(both, key=_key):
+        theirs: list[Read] = []
+        ours: list[Booked] = []
+        for row in rows:
+            if isinstance(row, Read):
+                theirs.append(row)
+            else:
+                ours.append(row)
+        yield flow, theirs, ours
+
+
+def _key(row: Read | Booked) -> _Key:
+    return row.deposit, row.flow
 
 
 def shown_amount(millionths: int) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.model import PARIS
 from pipeline.ports import Said
-from pipeline.reconcile.line import NONE, InvoiceAt, Line, each, line
+from pipeline.reconcile.line import NONE, Broken, InvoiceAt, Line, each, line
 
 WAITS_FOR = {
     "judgement": Said("à juger", "to be judged"),
@@ -44,7 +44,7 @@ def of_the_day(one: Line) -> Line:
 
 def pivots(without: Iterable[InvoiceAt], integrated: int) -> Line:
     """Every integrated invoice went into a pivot for its receiver."""
-    broken = each(without, "est intégrée et n'est dans aucun pivot", "is integrated and in no pivot")
+    broken = Broken(each(without, "est intégrée et n'est dans aucun pivot", "is integrated and in no pivot"))
     fine = Said("chaque facture intégrée a son pivot", "every integrated invoice has its pivot")
     return line("day pivots", broken, integrated, fine)
 

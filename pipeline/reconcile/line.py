@@ -1,6 +1,6 @@
 """One line of `verify` or `reconcile`: its name, what people call it, and what to do when it is red."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -37,20 +37,39 @@ _RESTORE = Said(
     "remettre dans store/ les fichiers nommés, depuis la sauvegarde, puis chorus-edi verify",
     "put the files that are named back into store/, from the backup, then `chorus-edi verify`",
 )
+_AUDIT = Said(
+    "arrêter les runs, copier le dossier de travail, puis chorus-edi audit verify --full (docs/ops/audit.md)",
+    "stop the runs, copy the home, then `chorus-edi audit verify --full` (docs/ops/audit.md)",
+)
 LINES: Mapping[str, Row] = MappingProxyType(
     {
         "deposits": Row("dépôts", _REPORT),
+        "doubles": Row("doubles", _REPORT),
         "invoices": Row("factures", _REPORT),
         "money": Row("montants", _REPORT),
+        "checks": Row("contrôles", _REPORT),
+        "reasons": Row("motifs", _REPORT),
         "reports": Row("comptes rendus", _REPORT),
         "archive": Row("archive", _RESTORE),
+        "retention": Row("conservation", _REPORT),
         "transitions": Row("historiques", _REPORT),
         "statuses": Row("statuts", _REPORT),
         "numbers": Row("numéros", _REPORT),
         "holds": Row("contenus retenus", _REPORT),
+        "isolation": Row("cloisonnement", _REPORT),
         "outbox": Row("envois", _RESTORE),
-        "audit": Row("journal", _REPORT),
-        "audit cover": Row("journal complet", _REPORT),
+        "in doubt": Row(
+            "envois en doute",
+            Said(
+                "demander au destinataire s'il a le fichier, puis chorus-edi decide FICHIER sent, ou send, --reason "
+                "TEXTE (docs/ops/backup.md)",
+                "ask whom the file is for whether they have it, then `chorus-edi decide FILE sent`, or `send`, "
+                "`--reason TEXT` (docs/ops/backup.md)",
+            ),
+        ),
+        "audit": Row("journal", _AUDIT),
+        "audit cover": Row("journal complet", _AUDIT),
+        "audit heads": Row("journal attesté", _AUDIT),
         "folders": Row(
             "dossiers",
             Said(
@@ -65,6 +84,27 @@ LINES: Mapping[str, Row] = MappingProxyType(
             Said(
                 "le renouveler ; docs/ops/runbooks/age-*.md dit comment, et où mettre la nouvelle date",
                 "renew it; docs/ops/runbooks/age-*.md says how, and where the new date goes",
+            ),
+        ),
+        "readers": Row(
+            "lecteurs",
+            Said(
+                "permettre seccomp ou un espace de noms réseau à ce processus (noyau, conteneur) ; docs/ops/readers.md",
+                "allow this process seccomp or a network namespace (kernel, container); docs/ops/readers.md",
+            ),
+        ),
+        "antivirus": Row(
+            "antivirus",
+            Said(
+                "systemctl restart clamav-daemon ; docs/ops/antivirus.md dit quoi d'autre, et les flux attendent",
+                "`systemctl restart clamav-daemon`; docs/ops/antivirus.md says what else, and flows wait meanwhile",
+            ),
+        ),
+        "dependencies": Row(
+            "dépendances",
+            Said(
+                "la commande nommée, puis chorus-edi verify ; docs/ops/dependencies.md dit pourquoi",
+                "the command named, then `chorus-edi verify`; docs/ops/dependencies.md says why",
             ),
         ),
     }
@@ -115,21 +155,38 @@ class Line:
         return _ROWS[kind], currency
 
 
-def line(name: str, broken: Sequence[Said], count: int, fine: Said) -> Line:
+class Broken:
+    """What breaks a line: the first of it, to be named, and how much there is. A broken ledger may be a large one."""
+
+    def __init__(self, found: Iterable[Said] = ()) -> None:
+        self.first: list[Said] = []
+        self.count = 0
+        self.extend(found)
+
+    def add(self, one: Said) -> None:
+        self.count += 1
+        if self.count <= SHOWN:
+            self.first.append(one)
+
+    def extend(self, several: Iterable[Said]) -> None:
+        for one in several:
+            self.add(one)
+
+    @property
+    def said(self) -> Said:
+        """The first of it in one text, the rest counted."""
+        rest = self.count - len(self.first)
+        fr, en = " ; ".join(one.fr for one in self.first), "; ".join(one.en for one in self.first)
+        return Said(f"{fr} (et {rest} de plus)", f"{en} (and {rest} more)") if rest else Said(fr, en)
+
+
+def line(name: str, broken: Broken, count: int, fine: Said) -> Line:
     """Green with what was seen, or red with the first names of what is wrong."""
-    if not broken:
-        return Line(name, True, fine, count)
-    return Line(name, False, first_of(broken), count)
+    return Line(name, not broken.count, broken.said if broken.count else fine, count)
 
 
-def first_of(several: Sequence[Said]) -> Said:
-    """The first of them in one text, the others counted."""
-    shown, rest = several[:SHOWN], len(several) - SHOWN
-    fr, en = " ; ".join(one.fr for one in shown), "; ".join(one.en for one in shown)
-    return Said(f"{fr} (et {rest} de plus)", f"{en} (and {rest} more)") if rest > 0 else Said(fr, en)
-
-
-def each(names: Iterable[str | InvoiceAt], fr: str, en: str) -> list[Said]:
+def each(names: Iterable[str | InvoiceAt], fr: str, en: str) -> Iterator[Said]:
     """The same said of each name: `fr` and `en` follow it."""
-    found = (Said(name, name) if isinstance(name, str) else name.said for name in names)
-    return [Said(f"{name.fr} {fr}", f"{name.en} {en}") for name in found]
+    for name in names:
+        found = Said(name, name) if isinstance(name, str) else name.said
+        yield Said(f"{found.fr} {fr}", f"{found.en} {en}")

@@ -26,6 +26,9 @@ _NOTHING = {FRENCH: "néant", ENGLISH: "none"}
 _MISLEADING = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
+# Blanks that are none to XML: what looks like « 1 000 » is no number. Names and sentences keep theirs.
+_ODD_BLANKS = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_OFFENDING = frozenset({"value", "text", "number"})
 _OFFICIAL = "OFF-"
 _OFFICIAL_HEAD = re.compile(r"\s*(?:\[[^\]]{1,60}\]\s*[-–—:]*|\[?BR-FR-[A-Z0-9/_-]{2,40}(?: ou BT-[0-9]+)? :)\s*")
 
@@ -100,13 +103,20 @@ def fact(finding: Finding, name: str, lang: str = FRENCH) -> str:
         words = WORDS_FR.get((name, words), words)
     if is_official and name == "text":  # the sheet's own "[BR-01]-" before the sentence says the id twice
         words = _OFFICIAL_HEAD.sub("", " ".join(words.split()), count=1)
-    return display(words, limit) or _NOTHING.get(lang, _NOTHING[FRENCH])
+    said = display(words, limit)
+    if name in _OFFENDING and not is_official:
+        said = _with_odd_blanks(said)
+    return said or _NOTHING.get(lang, _NOTHING[FRENCH])
 
 
 def value(finding: Finding) -> str:
     """The offending value, cut and on one line; masked where the rule masks it (an account number)."""
     masked = next((text for name, text in finding.facts.items() if name.endswith("_masked")), None)
-    return display(str(finding.value if masked is None else masked))
+    return _with_odd_blanks(display(str(finding.value if masked is None else masked)))
+
+
+def _with_odd_blanks(value: str) -> str:
+    return _ODD_BLANKS.sub(lambda match: shown(match[0]), value)
 
 
 class _Words(Formatter):

@@ -26,7 +26,9 @@ def description(finding: Finding, invoice: JudgedInvoice | None, lang: str = mes
     word = 1 if lang == message.ENGLISH else 0
     said = []
     if invoice is not None:
-        said.append(_named(invoice, word))
+        read = invoice.read
+        named = _text(read.number), _text(read.supplier.identifier), _text(read.recipient)
+        said.append(invoice_named(*named, lang))
     member = finding.member or (invoice.read.member if invoice else "")
     if member:
         said.append(_MEMBER[word].format(message.display(member)))
@@ -65,15 +67,19 @@ def spot(at: str, lang: str = message.FRENCH) -> str:
     return at if lang == message.ENGLISH else PLACES_FR.get(at, at)
 
 
-def _named(invoice: JudgedInvoice, word: int) -> str:
-    read = invoice.read
-    number = message.display(read.number.text) if read.number else _NO_NUMBER[word]
-    supplier = _party(read.supplier.identifier, *_SUPPLIER[word])
-    return _INVOICE[word].format(number, supplier, _party(read.recipient, *_RECIPIENT[word]))
+def invoice_named(number: str, supplier: str, recipient: str, lang: str = message.FRENCH) -> str:
+    """How a description begins that is about an invoice; what is unknown is empty."""
+    word = 1 if lang == message.ENGLISH else 0
+    shown = message.display(number) if number else _NO_NUMBER[word]
+    return _INVOICE[word].format(shown, _party(supplier, *_SUPPLIER[word]), _party(recipient, *_RECIPIENT[word]))
 
 
-def _party(identifier: Text | None, known: str, unknown: str) -> str:
-    return known.format(message.display(identifier.text)) if identifier else unknown
+def _text(given: Text | None) -> str:
+    return given.text if given is not None else ""
+
+
+def _party(identifier: str, known: str, unknown: str) -> str:
+    return known.format(message.display(identifier)) if identifier else unknown
 
 
 def _unsaid(finding: Finding, lang: str) -> str:

@@ -176,6 +176,10 @@ def decide(home: Home, what: str, choice: str, reason: str, operator: str | None
 
 
 _NOT_HELD = Said("rien n'y est en attente ni mis à part", "nothing of it is held or set apart")
+_TOLD = Said(
+    "répondu avant la restauration ; chorus-edi restore sans SOURCE le reprend (docs/ops/backup.md)",
+    "answered before the restore; `chorus-edi restore` without SOURCE takes it up (docs/ops/backup.md)",
+)
 _UNKNOWN = Said("ni flux ni facture de ce nom", "no flow or invoice is named so")
 
 
@@ -202,6 +206,8 @@ def _release(
                 "it is no plain file and has no report; remove it from work/ and tell the partner",
             ).at(what)
         )
+    if held.is_reported(db, deposit_id):
+        raise Fault(_TOLD.at(what))
     held.release(db, deposit_id, decision, home.clock.now())
     return (what,)
 

@@ -20,7 +20,7 @@ RUNBOOKS = "docs/ops/runbooks"
 # Those that hold until what they are about is over (`running/watch`), and those that tell of one moment.
 STANDING = frozenset({
     "age-certificate", "age-host-key", "age-partner-key", "age-password", "commitments-old", "directory-old",
-    "held-too-long", "oldest-due-late", "quarantine", "reports-unsent",
+    "disk-low", "held-too-long", "oldest-due-late", "quarantine", "reports-unsent",
 })  # fmt: skip
 MOMENTS = frozenset({"deadline-missed", "reconcile-broken"})
 ALERTS = STANDING | MOMENTS

@@ -10,6 +10,7 @@ from pipeline.adapters.ledger.commits import Transition
 from pipeline.adapters.ledger.held import REFUSE, Decision
 from pipeline.adapters.ledger.rows import Deposit, Partner, ToSend
 from pipeline.adapters.local_store import COPY_BYTES
+from pipeline.audit.form import RESULTS, room
 from pipeline.model import InvoiceOutcome, JudgedInvoice, Received, Slice, Verdict
 from pipeline.ports import Fault, NewObject, ObjectStore, Said
 from pipeline.returns import integration_report, lifecycle_return, names, pivot
@@ -34,6 +35,13 @@ class Writer:
     def keep(self) -> None:
         self.store.keep(self.new)
 
+    def result(self, partner: str, body: bytes) -> str:
+        """The object that the unit leaves for the audit; its SHA-256."""
+        new = self._begin(room(partner, RESULTS))
+        new.write(body)
+        new.close()
+        return new.sha256
+
     def mark(self) -> int:
         return len(self.new)
 
@@ -42,6 +50,12 @@ class Writer:
         for _, one in self.new[mark:]:
             one.drop()
         del self.new[mark:]
+
+    def forget(self, owner: str, sha256: str) -> None:
+        """What was written under this digest is not wanted after all."""
+        for key in [key for key in self.new if key[0] == owner and key[1].sha256 == sha256]:
+            key[1].drop()
+            self.new.remove(key)
 
     def drop(self) -> None:
         for _, one in self.new:

@@ -15,7 +15,7 @@ from pipeline.running.lease import Lease
 from pipeline.running.summary import RunSummary
 
 
-def write_rejects(home: Home, partners: dict[str, Partner], summary: RunSummary) -> None:
+def write_rejects(home: Home, partners: dict[str, Partner], summary: RunSummary, *, send: bool = True) -> None:
     """Write the rejects of every day that is over in Paris and that no file has told yet."""
     today = home.clock.now().astimezone(PARIS).date()
     with home.ledger.reading() as db:
@@ -40,10 +40,12 @@ def write_rejects(home: Home, partners: dict[str, Partner], summary: RunSummary)
                 told.sort(key=lambda one: (one[1].deposit_id, one[1].rank))
                 files.append(_file(home, writer, partner, issuer, day, told, lang))
             writer.keep()
-            lease.write(lambda db: rejects.record(db, lot, files))
+            at = home.clock.now()
+            lease.write(lambda db: rejects.record(db, lot, files, at))
         finally:
             writer.drop()
-        deliver.send(home, lease, summary)
+        if send:
+            deliver.send(home, lease, summary)
 
 
 def _file(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.adapters.ledger import claims, now_ms, outbox
 from pipeline.adapters.ledger.rows import ToSend
 from pipeline.adapters.system_errors import Failed, why
-from pipeline.ports import Said
+from pipeline.ports import Outgoing, Said
 from pipeline.running.answer import PIVOT
 from pipeline.running.home import Home
 from pipeline.running.lanes import each
@@ -78,7 +78,7 @@ def _upload(home: Home, place: str, files: Sequence[ToSend], broken: set[str], s
         return True
 
     ready = (f for f in files if f.state == outbox.READY and place not in broken)
-    for file, done in each(outgoing.lanes, upload, ready):
+    for file, done in each(_lanes(outgoing, files), upload, ready):
         if isinstance(done, OSError):
             broken.add(place)
             tell_fault(home.log, summary, _blocked(place, done), f"{place}/out", done)
@@ -96,7 +96,7 @@ def _appear(home: Home, place: str, files: Sequence[ToSend], summary: RunSummary
     def appear(file: ToSend) -> bool:
         return outgoing.appear(file.name, file.sha256)
 
-    for file, done in each(outgoing.lanes, appear, (f for f in files if not is_broken)):
+    for file, done in each(_lanes(outgoing, files), appear, (f for f in files if not is_broken)):
         if isinstance(done, OSError):
             is_broken = True
             tell_fault(home.log, summary, _blocked(place, done), f"{place}/out", done)
@@ -107,6 +107,10 @@ def _appear(home: Home, place: str, files: Sequence[ToSend], summary: RunSummary
     if sent:
         outgoing.flush()
     return sent
+
+
+def _lanes(outgoing: Outgoing, files: Sequence[ToSend]) -> int:
+    return outgoing.lanes if len(files) > outgoing.few else 1
 
 
 def _foreign(file: ToSend) -> Said:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from pipeline.adapters.ledger import Connection, LostLease, claims, held, now_ms, partners
-from pipeline.adapters.ledger.held import Decision
+from pipeline.adapters.ledger.held import QUARANTINE_OVER
 from pipeline.adapters.ledger.rows import Lot
 from pipeline.adapters.read_pool import ReadPool
 from pipeline.ports import Said
@@ -17,7 +17,6 @@ from pipeline.running.lease import Lease
 from pipeline.running.log import tell_fault
 from pipeline.running.summary import RunSummary, Told
 
-QUARANTINE_OVER = Decision(held.REFUSE, "chorus-edi", "quarantine is over")
 WAIT_S = 2.0  # between two looks at lots of other machines: a claim is a short transaction
 Progress = Callable[[int, int], None]  # deposits judged in this run, and how many there are in all
 Pause = Callable[[float], bool]  # sleeps so many seconds; True as soon as somebody wants us to stop
@@ -80,7 +79,7 @@ def _without_partner(home: Home, lease: Lease, summary: RunSummary) -> None:
 
 
 def release_from_quarantine(home: Home) -> None:
-    """Quarantine ends: what killed its readers is refused by FIL-007, and its report goes."""
+    """Quarantine ends: the files that still kill their reader are refused by FIL-007, and the report goes."""
     before = home.clock.now() - timedelta(hours=home.settings.watch.quarantine_max_hours)
     with home.ledger.reading() as db:
         overdue = held.overdue_in_quarantine(db, before)

@@ -1,13 +1,18 @@
 """A home: everything one installation works with, opened once."""
 
+import os
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import settings as settings_module
+from pipeline.adapters.clamd import Clamd
 from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.dependencies import require
 from pipeline.adapters.ledger import Ledger, partners
 from pipeline.adapters.ledger.rows import Partner
 from pipeline.adapters.local_drop import LocalDrop, LocalOutgoing
@@ -19,12 +24,14 @@ from pipeline.ports import Clock, DropZone, Fault, ObjectStore, Outgoing, Said
 from pipeline.running.finished import Scans
 from pipeline.running.log import Log, silent
 from pipeline.running.log import opened as opened_log
+from pipeline.running.scanning import Scanning
 from pipeline.settings import Remote, Settings
 from pipeline.terms import Terms
 
 if TYPE_CHECKING:
     from pipeline.adapters.sftp_account import Account
 
+RESTORING = ".restoring"  # the mark of a home whose restore is not finished
 STAGES = ("receive", "judge", "commit", "deliver", "report")
 
 
@@ -48,6 +55,7 @@ class Home:
     terms_of: dict[str, Terms] = field(default_factory=dict)
     accounts: dict[str, "Account"] = field(default_factory=dict)  # open connections to SFTP servers, by partner
     scans: Scans = field(default_factory=dict)  # the last look at each `in/`, for a watcher
+    scanning: Scanning | None = None  # the antivirus, where one is configured
 
     turn: str = ""  # names one attempt at everything that is due: what met a fault in it waits for the next
 
@@ -57,7 +65,9 @@ class Home:
     def close(self) -> None:
         for account in self.accounts.values():
             account.close()
-        self.presence.leave()
+        if self.scanning is not None:
+            self.scanning.close()
+        self.presence.leave(is_in_order=not self.ledger.has_refused)
         self.ledger.close()
 
     def __enter__(self) -> "Home":
@@ -81,7 +91,8 @@ class Home:
 
     def folder(self, partner: str) -> LocalDrop:
         """The folders of a partner on this machine, whether or not it drops on a server elsewhere."""
-        return LocalDrop(self.root(self.settings.roots.drop) / partner, self.settings.drop)
+        root, owners = self.root(self.settings.roots.drop) / partner, self.settings.owners.get(partner, ())
+        return LocalDrop(root, self.settings.drop, owners)
 
     def drop(self, partner: str) -> DropZone:
         """Where a partner drops: on the server of its `[remotes.CODE]`, else in its folder."""
@@ -90,7 +101,8 @@ class Home:
             return self.folder(partner)
         from pipeline.adapters.remote_drop import RemoteDrop
 
-        return RemoteDrop(self._account(partner, remote), remote.inbox, remote.work, self.settings.drop)
+        owners = self.settings.owners.get(partner, ())
+        return RemoteDrop(self._account(partner, remote), remote.inbox, remote.work, self.settings.drop, owners)
 
     def place(self, place: str) -> Outgoing:
         """Where the files of an outbox row go: `drop/<code>` for answers, `recipients/<code>` for pivots."""
@@ -107,11 +119,12 @@ class Home:
         from pipeline.adapters.sftp_account import Account, Server
 
         if code not in self.accounts:
+            require("paramiko")
             self.accounts[code] = Account(
                 Server(
                     remote.host, remote.port, remote.user, self.path / remote.key_file if remote.key_file else None,
-                    remote.secret(self.path), remote.host_keys, remote.connections, remote.channels, remote.timeout_s,
-                    remote.prefetch,
+                    partial(remote.secret, self.path), remote.host_keys, remote.connections, remote.channels,
+                    remote.timeout_s, remote.prefetch,
                 )
             )  # fmt: skip
         return self.accounts[code]
@@ -122,6 +135,13 @@ class Home:
         return tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in known))
 
 
+_RESTORING = Said(
+    "la restauration de ce dossier n'est pas finie, et il répondrait deux fois ; relancer la même commande "
+    "chorus-edi restore",
+    "the restore of this home is not finished, and it would answer twice; run the same `chorus-edi restore` again",
+)
+
+
 def open_home(
     path: Path,
     settings: Settings | None = None,
@@ -129,6 +149,7 @@ def open_home(
     clock: Clock | None = None,
     reader: tuple[str, ...] = WORKER,
     create: bool = True,
+    is_restoring: bool = False,
 ) -> Home:
     """Open a home, or make one: folders, ledger, migration. What cannot be read or written is a fault.
 
@@ -142,13 +163,17 @@ def open_home(
                 "there is no home here; choose another one with --home",
             ).at(str(path))
         )
+    if (path / RESTORING).exists() and not is_restoring:
+        raise Fault(_RESTORING.at(str(path)))
     try:
         path.mkdir(parents=True, exist_ok=True)
         settings = settings or settings_module.load(path)
         roots = settings.roots
-        for folder in (roots.store, roots.drop, roots.recipients):
+        for folder in (roots.drop, roots.recipients):  # partners and recipients come here: their modes are the system's
             (path / folder).mkdir(parents=True, exist_ok=True)
-        (path / roots.ledger).parent.mkdir(parents=True, exist_ok=True)
+        (path / roots.store).mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not settings.ledger.url:
+            _make_private(path / roots.ledger)
         presence = Presence(path / roots.workers)
     except OSError as error:
         another = Said("choisir un autre dossier avec --home", "choose another home with --home")
@@ -166,7 +191,22 @@ def open_home(
         raise
     log = opened_log()
     ledger.on_retry = lambda tries, sqlstate: log("retry", tries=tries, sqlstate=sqlstate)
-    return Home(path, settings, ledger, store, presence, clock or SystemClock(), reader, log=log)
+    return Home(
+        path, settings, ledger, store, presence, clock or SystemClock(), reader, log=log, scanning=_scanning(settings)
+    )
+
+
+def _make_private(ledger: Path) -> None:
+    """The file of the ledger, empty, ours alone to read: SQLite would make it by the umask. One that is there stays."""
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _scanning(settings: Settings) -> Scanning | None:
+    """The antivirus of the settings; it is asked when there is something to scan."""
+    given = settings.antivirus
+    return Scanning(Clamd(given.address, given.timeout_s), settings.readers) if given.address else None
 
 
 def open_ledger(path: Path, settings: Settings) -> Ledger:

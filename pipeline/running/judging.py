@@ -5,14 +5,15 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import codes
+from pipeline import judge
 from pipeline.adapters.ledger import claims, held
+from pipeline.adapters.ledger.held import QUARANTINE_OVER, Decision
 from pipeline.adapters.ledger.rows import Deposit, Partner
 from pipeline.adapters.read_pool import ReaderKilled, ReadPool
-from pipeline.model import Kind, Read, ReadMember, finding
+from pipeline.model import Kind, Read, ReadMember
 from pipeline.ports import Fault, Said
 from pipeline.running import deliver
 from pipeline.running.home import Home
@@ -27,12 +28,6 @@ AHEAD_BYTES = 8 << 20  # ... and little enough that their records stay small
 
 
 _NO_RECORDS = Said("la lecture n'a rien rendu ; erreur interne, à signaler", "it gave no records; a bug, report it")
-_FIL_007_IS_OFF = Said(
-    "FIL-007 est désactivée, et un flux mis à part n'est refusé que par elle ; lui rendre sa gravité "
-    "(settings.toml, [severities])",
-    "FIL-007 is switched off: a flow in quarantine can only be refused by it; give it its severity back "
-    "(settings.toml, [severities])",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +118,7 @@ class LotAtWork:
                 while waiting and (len(ahead) <= self.pool.size or (len(ahead) < AHEAD_FLOWS and size < AHEAD_BYTES)):
                     deposit = waiting.popleft()
                     spool = self.home.presence.spool / f"{deposit.id}.pivot"
-                    is_given_up = 0 in self.worker.operators.get(deposit.id, {})
-                    ahead.append((deposit, spool, None if is_given_up else ask(self.home, self.pool, deposit, spool)))
+                    ahead.append((deposit, spool, self._asked(deposit, spool)))
                     size += deposit.size_bytes
                 deposit, spool, asked = ahead.popleft()
                 size -= deposit.size_bytes
@@ -138,17 +132,34 @@ class LotAtWork:
 
     def _result(self, deposit: Deposit, spool: Path, asked: "Future[Read] | None") -> Ready:
         try:
-            return Ready(deposit, spool, asked.result() if asked is not None else self._unreadable(deposit))
+            return Ready(deposit, spool, self._read(deposit, asked))
         except Exception as error:  # whatever it is, it is this flow's alone: the others go on
             return Ready(deposit, spool, None, error)
 
+    def _asked(self, deposit: Deposit, spool: Path) -> "Future[Read] | None":
+        """Have it read; None where an operator has refused it unread. After its time apart it is read a last time."""
+        decision = self._decision(deposit)
+        if decision is not None and decision != QUARANTINE_OVER:
+            return None
+        return ask(self.home, self.pool, deposit, spool, is_last=decision is not None)
+
+    def _read(self, deposit: Deposit, asked: "Future[Read] | None") -> Read:
+        if asked is None:
+            return self._unreadable(deposit)
+        try:
+            return asked.result()
+        except ReaderKilled:
+            if self._decision(deposit) is None:
+                raise
+            return self._unreadable(deposit)
+
+    def _decision(self, deposit: Deposit) -> Decision | None:
+        """Why what was set apart came back into the line."""
+        return self.worker.operators.get(deposit.id, {}).get(0)
+
     def _unreadable(self, deposit: Deposit) -> Read:
         """The records of a flow that nobody can read: FIL-007 refuses it, after quarantine or by an operator."""
-        limit = f"{self.home.settings.watch.quarantine_max_hours} h"
-        found = finding(self.terms, codes.FIL_007, value=deposit.name, limit=limit)
-        if found is None:
-            raise Fault(_FIL_007_IS_OFF)
-        found = replace(found, member=deposit.name, facts={"member": deposit.name, "limit": limit})
+        found = judge.beyond_the_limits(deposit.name, self.terms)
         member = ReadMember(deposit.name, deposit.sha256, deposit.size_bytes, Kind.UNKNOWN, (found,))
         name = announced(deposit.name, self.terms)
         return Read(deposit.received, name, name, deposit.settled, (member,), (), (), deposit.size_bytes)

@@ -50,7 +50,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "judge": Event("info", (*_DEPOSIT, "lot", "attempt", "state", "is_later", "integrated", "refused", "pending")),
         "wait": Event("warning", (*_DEPOSIT, "lot", "attempt", "fault", "at")),
-        "quarantine": Event("error", (*_DEPOSIT, "lot", "attempt", "fault", "at")),
+        "quarantine": Event("error", (*_DEPOSIT, "lot", "attempt", "fault", "at", "name_sha256")),
+        "infected": Event("warning", (*_DEPOSIT, "signature")),
+        "quota": Event("warning", ("partner", "limit", "most")),
         "release": Event("warning", ("deposit",)),
         "deliver": Event("info", ("place", "kind", "deposit", "lot", "attempt", "sha256", "size_bytes")),
         "sweep": Event("info", ("lot", "attempt", "files")),
@@ -68,6 +70,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "submit": Event("info", _DEPOSIT),
         "reprocess": Event("info", ("again", "shadows", "untouched")),
         "retention": Event("info", ("objects", "size_bytes", "locked", "before")),
+        "audit_heads": Event("info", ("chains", "day")),
+        "backup": Event("info", ("rows", "revision", "objects", "copied", "missing")),
+        "restore": Event("warning", ("proved", "as_told", "judged", "decided", "apart", "named", "in_doubt")),
     }
 )
 

@@ -1,6 +1,7 @@
 """Receive: claim what is finished, archive it, register it. The bytes are in the store before the row is written.
 
-Killed at any point and run again: a claimed file is still in `work/`, its claim key says whether it has its row.
+Killed at any point and run again: a claimed file is still in `work/`, its claim key says whether it has its row. What
+the quota of its partner or a full disk keeps outside stays in `in/`, and stops no other partner.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from shlex import quote
 from typing import TypeVar
 
@@ -15,6 +17,15 @@ from pipeline import codes, lifecycle
 from pipeline.adapters.ledger import Connection, LostLease, claims, deposits, now_ms, outbox, retention
 from pipeline.adapters.ledger.deposits import Claimed, Doubles
 from pipeline.adapters.ledger.rows import REPEATED, Deposit, Partner, ToSend, shown
+from pipeline.adapters.local_drop import (
+    LOOK_MAX,
+    NAME,
+    UNFINISHED,
+    is_temporary,
+    set_apart,
+    unfinished,
+    unreadable_name,
+)
 from pipeline.adapters.system_errors import MEND, Unreachable, why
 from pipeline.codes import Code, Severity
 from pipeline.flows import INTERFACES
@@ -28,6 +39,7 @@ from pipeline.running.home import Home
 from pipeline.running.lanes import each
 from pipeline.running.lease import Lease
 from pipeline.running.log import deposit_facts, tell_fault
+from pipeline.running.room import FILES_PER_HOUR, Allowance, Disks, allowance, low, over
 from pipeline.running.summary import RunSummary
 from pipeline.terms import Terms
 
@@ -37,6 +49,7 @@ B = TypeVar("B")
 LOOKS = 8  # servers that are asked at the same time: one that does not answer holds up no other
 BATCH_FILES = 200
 Registered = tuple[list[Deposit], frozenset[str]]  # the new rows, and the claims that stay in `work/`
+LOW = "low_space"
 BATCH_BYTES = 64 << 20
 
 
@@ -47,6 +60,12 @@ def receive(home: Home, partners: dict[str, Partner], summary: RunSummary, *, wa
     take turns, batch by batch: the one file of a small one does not wait for the fifty thousand of a big one.
     """
     home.stage("receive")
+    summary.outside.clear()
+    summary.has_more = False
+    disks = Disks(home)
+    if (full := disks.refuses(0)) is not None:
+        tell_fault(home.log, summary, low(full), full.name, None, fault=LOW)
+        return
     drops = {home.drop(partner.code): partner for partner in partners.values()}
     looks: dict[DropZone, list[Seen]] = {}
 
@@ -60,10 +79,11 @@ def receive(home: Home, partners: dict[str, Partner], summary: RunSummary, *, wa
                 tell_fault(home.log, summary, _away(drops[drop], seen), f"drop/{drops[drop].code}", seen)
             else:
                 looks[drop] = seen
+                summary.has_more |= len(seen) == LOOK_MAX
     for code in home.folders_without_partner(partners):
         summary.notice(_stranger(code))
     ready = finished(looks, home.settings.drop.stat_interval_s if wait else None, home.scans)
-    turns = deque(_Intake(home, drop, drops[drop], ready[drop], summary).take() for drop in looks)
+    turns = deque(_Intake(home, drop, drops[drop], ready[drop], disks, summary).take() for drop in looks)
     while turns:
         turn = turns.popleft()
         if next(turn, None) is not None:
@@ -74,9 +94,10 @@ class _Intake:
     """The drop zone of one partner, being emptied."""
 
     def __init__(
-        self, home: Home, drop: DropZone, partner: Partner, ready: Sequence[Seen], summary: RunSummary
+        self, home: Home, drop: DropZone, partner: Partner, ready: Sequence[Seen], disks: Disks, summary: RunSummary
     ) -> None:
         self.home, self.drop, self.partner, self.ready, self.summary = home, drop, partner, ready, summary
+        self.disks = disks
         self.write: Callable[[Callable[[Connection], Registered]], Registered] = home.ledger.write
         self.is_away = False  # the server went in the middle: what is left there waits for the next look
 
@@ -113,20 +134,36 @@ class _Intake:
             registered = deposits.known_claims(db, code, [c.claim for c in left])
             apart = deposits.set_apart(db, code)
         self._delete(c for c in left if c.claim in registered and c.claim not in apart)  # only this was not done yet
-        for batch in _batches(c for c in left if c.claim not in registered):
+        known = registered | apart
+        for batch in _batches(c for c in left if c.claim not in known and self._fits(c.size_bytes)):
             yield self._register(batch)
+        if not self.ready:
+            return
         with self.home.ledger.reading() as db:
             taken = deposits.claims_like(db, code, [s.key for s in self.ready])
-        for batch in _batches(self._claims(taken)):
+            allowed = allowance(self.home, db, self.partner, (c.size_bytes for c in left if c.claim in apart))
+        for batch in _batches(self._claims(taken, allowed)):
             yield self._register(batch)
+        if allowed.met:
+            self.summary.outside[code] = over(code, allowed)
+            self.summary.has_more |= allowed.met != FILES_PER_HOUR
 
-    def _claims(self, taken: frozenset[str]) -> Iterator[InWork]:
+    def _claims(self, taken: frozenset[str], allowed: Allowance) -> Iterator[InWork]:
         """Claim what is finished; a name that cannot be moved (a mount point, another user's folder) stops no other."""
-        for seen, claimed in self._each(lambda one: self.drop.claim(one, taken), self.ready):
+        coming = takewhile(lambda seen: self._fits(seen.size_bytes) and allowed.takes(seen.size_bytes), self.ready)
+        for seen, claimed in self._each(lambda one: self.drop.claim(one, taken), coming):
             if isinstance(claimed, OSError):
                 self._fault(seen.name, claimed)
             elif claimed is not None:
                 yield claimed
+
+    def _fits(self, size_bytes: int) -> bool:
+        """The disks have room for it; where they have not, that is told once. Too large to be kept, it takes none."""
+        is_kept = size_bytes <= self.home.settings.flow.bytes_max
+        full = self.disks.refuses(size_bytes if is_kept else 0)
+        if full is not None:
+            tell_fault(self.home.log, self.summary, low(full), full.name, None, fault=LOW)
+        return full is None
 
     def _register(self, batch: list[InWork]) -> int:
         """Archive a batch, give each file its row, delete it."""
@@ -134,6 +171,7 @@ class _Intake:
         received_at = home.clock.now()
         began = time.monotonic()
         files: list[Claimed] = []
+        words: dict[str, str] = {}  # claim -> why it is set apart
         new: list[tuple[str, NewObject]] = []
         done: list[InWork] = []
         try:
@@ -149,6 +187,7 @@ class _Intake:
                             received_at, archived.trouble)
                 )  # fmt: skip
                 done.append(one)
+                words[one.claim] = archived.word
             home.store.keep(new)
         finally:
             for _, one_new in new:
@@ -159,32 +198,41 @@ class _Intake:
 
         def register(db: Connection) -> Registered:
             retention.count_on(db, [(partner.code, file.sha256) for file in files if file.is_kept])
-            rows = deposits.register(db, partner.code, files, settler.settle)
-            _put_reports_back(home, db, rows, summary)
+            rows = deposits.register(
+                db, partner.code, files, settler.settle, lambda new: _put_reports_back(home, db, new, summary)
+            )
             return rows, deposits.set_apart(db, partner.code)
 
         try:
             rows, apart = self.write(register)
         except retention.Purged as gone:  # dropped again after so many years: stored anew, whatever a purge is at
             keys = gone.keys
-            home.ledger.write(lambda db: retention.came_back(db, keys))
+            home.ledger.write(lambda db: retention.came_back(db, keys, received_at))
             return self._register(batch)
         self._delete(one for one in done if one.claim not in apart)
         summary.received += len(rows)
         summary.repeated += sum(row.state == REPEATED for row in rows)
         for row in rows:
-            home.log("receive", **deposit_facts(row), size_bytes=row.size_bytes, state=row.state,
-                     name_sha256=row.claim.partition("-")[0])  # fmt: skip
-            if row.fault is not None:
-                summary.quarantined += 1
-                home.log("quarantine", **deposit_facts(row), fault="no_plain_file")
-                summary.fault(row.fault.at(f"drop/{partner.code}/in/{row.name}").then(_set_apart(row)))
+            digest = row.claim.partition("-")[0]
+            if row.fault is None:
+                home.log("receive", **deposit_facts(row), size_bytes=row.size_bytes, state=row.state,
+                         name_sha256=digest)  # fmt: skip
+                continue
+            summary.quarantined += 1
+            home.log("quarantine", **deposit_facts(row), fault=words[row.claim], name_sha256=digest)
+            summary.fault(row.fault.at(f"drop/{partner.code}/in/{row.name}").then(_set_apart(row)))
         home.log("register", partner=partner.code, files=len(rows), size_bytes=sum(row.size_bytes for row in rows),
                  repeated=sum(row.state == REPEATED for row in rows), quarantined=len(apart),
                  seconds=round(time.monotonic() - began, 3))  # fmt: skip
         return len(rows)
 
     def _archive(self, one: InWork) -> tuple[Archived, NewObject | None]:
+        """Its bytes, on their way into the store. No report can name a flow whose name is no text, and what was never
+        finished is no flow."""
+        if not _is_text(one.name):
+            return set_apart(unreadable_name(), NAME), None
+        if is_temporary(one.name, self.home.settings.drop):
+            return set_apart(unfinished(), UNFINISHED), None
         return self.drop.archive(one, self.home.store, self.partner.code, self.home.settings.flow.bytes_max)
 
     def _delete(self, done: Iterable[InWork]) -> None:
@@ -213,12 +261,20 @@ class _Intake:
         tell_fault(self.home.log, self.summary, said, place, error, name_sha256=digest)
 
 
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _batches(claimed: Iterable[InWork]) -> Iterator[list[InWork]]:
     batch: list[InWork] = []
     size = 0
     for one in claimed:
         batch.append(one)
-        size += int(one.claim.split("-")[2])
+        size += one.size_bytes
         if len(batch) == BATCH_FILES or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0

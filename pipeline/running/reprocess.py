@@ -41,6 +41,10 @@ _REPEATED = Said(
 _NO_BYTES = Said(
     "ce n'est pas un fichier ordinaire, aucun octet n'en est gardé", "it is no plain file, none of its bytes is kept"
 )
+_TOLD = Said(
+    "répondu avant la restauration ; chorus-edi restore sans SOURCE le reprend",
+    "answered before the restore; `chorus-edi restore` without SOURCE takes it up",
+)
 _PURGED = Said("ses octets ont dépassé leur durée de conservation", "its bytes are past their retention")
 _MOVED = Said("il vient de changer d'état ; relancer la commande", "it has just moved; run the command again")
 _NO_SHEET = Said("son partenaire n'a plus de fiche", "its partner has no sheet any more")
@@ -107,6 +111,8 @@ def _left_alone(one: Stands, partners: Mapping[str, Partner]) -> Said | None:
         return _REPEATED
     if one.is_at_work:
         return _AT_WORK
+    if one.deposit.state == QUARANTINED and one.is_told:
+        return _TOLD
     if one.deposit.state == QUARANTINED and not one.deposit.is_kept:
         return _NO_BYTES
     if (one.deposit.state == RECEIVED and not one.is_faulted) or (one.deposit.again and not one.is_faulted):

@@ -3,6 +3,7 @@
 The ledger keeps every row for good: what came, its digest, what was said of it. Only bytes go.
 """
 
+import getpass
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pipeline.adapters.ledger.retention import Key, Object
 from pipeline.adapters.system_errors import Locked
 from pipeline.model import PARIS
 from pipeline.ports import Fault, Said
+from pipeline.running import audit
 from pipeline.running.home import Home
 
 TOGETHER = 200  # objects that go in one transaction: registration waits for it, a second at most
@@ -48,19 +50,25 @@ def plan(home: Home, on: date | None = None) -> RetentionPlan:
     return RetentionPlan(len(due), sum(one.size_bytes for one in due), oldest, before, digest)
 
 
-def purge(home: Home, plan_digest: str, on: date | None = None) -> Purged:
+def purge(home: Home, plan_digest: str, on: date | None = None, operator: str = "") -> Purged:
     """Remove the bytes of a plan; another set of objects than the one agreed to is a fault, and nothing goes.
 
-    Killed and run again with the same digest it goes on: first the row that says so, then the bytes.
+    Killed and run again with the same digest it goes on: first the row that says so, then the bytes. The audit chain
+    keeps who did it (by default the account). Where that chain does not hold, or is not the one that the store attests,
+    nobody knows how old anything is: a fault, and nothing goes.
     """
     before = _before(home, on)
     objects, digest = _past(home, before)
     if digest != plan_digest:
         raise Fault(_ANOTHER_PLAN)
+    operator = operator or getpass.getuser()
+    with home.ledger.reading() as db:
+        if not audit.inspect(home, db).is_sound:
+            raise Fault(_BROKEN_CHAIN)
     count = size = 0
     locked: list[str] = []
     for keys in _together(one.key for one in _still_there(home, objects)):
-        gone, kept = _purge(home, before, keys)
+        gone, kept = _purge(home, before, keys, operator)
         count += len(gone)
         size += sum(one.size_bytes for one in gone)
         locked += [f"{owner}/{sha256}" for owner, sha256 in kept]
@@ -68,10 +76,15 @@ def purge(home: Home, plan_digest: str, on: date | None = None) -> Purged:
     return Purged(count, size, tuple(locked))
 
 
-def _purge(home: Home, before: date, keys: list[Key]) -> tuple[list[Object], list[Key]]:
+def kept_since(home: Home) -> date:
+    """What came on this day, or later, is within its retention today."""
+    return _before(home, None)
+
+
+def _purge(home: Home, before: date, keys: list[Key], operator: str) -> tuple[list[Object], list[Key]]:
     """Write these off, then remove what may go still: whoever brought such bytes meanwhile has taken the row away."""
     at = home.clock.now()
-    home.ledger.write(lambda db: retention.write_off(db, before, keys, at))
+    home.ledger.write(lambda db: retention.write_off(db, before, keys, at, operator))
 
     def remove(db: Connection) -> tuple[list[Object], list[Key]]:
         gone, kept = [], []
@@ -81,7 +94,7 @@ def _purge(home: Home, before: date, keys: list[Key]) -> tuple[list[Object], lis
                 gone.append(one)
             except Locked:
                 kept.append(one.key)
-        retention.came_back(db, set(keys) - {one.key for one in gone})
+        retention.came_back(db, set(keys) - {one.key for one in gone}, at)
         return gone, kept
 
     return home.ledger.write(remove)
@@ -134,6 +147,12 @@ def _together(keys: Iterable[Key]) -> Iterator[list[Key]]:
         yield several
 
 
+_BROKEN_CHAIN = Said(
+    "le journal ne tient pas : l'âge de ce qui est gardé n'est plus certain, rien n'est effacé ; chorus-edi audit "
+    "verify nomme ce qui a changé",
+    "the audit chain does not hold: how old anything is cannot be told for certain, and nothing was removed; "
+    "`chorus-edi audit verify` names what changed",
+)
 _ANOTHER_PLAN = Said(
     "ce n'est plus la liste sur laquelle porte cet accord ; rien n'est effacé, chorus-edi retention plan donne celle "
     "d'aujourd'hui et son empreinte",

@@ -1,8 +1,43 @@
 """Where a flow or an invoice is, with its whole history."""
 
+from dataclasses import dataclass
+
 from pipeline.adapters.ledger import Connection, queries
 from pipeline.adapters.ledger.queries import FlowStatus, InvoiceStatus, Overview
+from pipeline.ports import Fault, Said
 from pipeline.running.home import Home
+
+OFF = Said(
+    "désactivé, aucun fichier n'est analysé ([antivirus] address de settings.toml)",
+    "off, no file is scanned ([antivirus] address in settings.toml)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Antivirus:
+    """Whether files are scanned, by which signatures, and what keeps them from being scanned now."""
+
+    address: str
+    version: str
+    trouble: Said | None = None
+
+    @property
+    def said(self) -> Said:
+        if not self.address:
+            return OFF
+        told = f"{self.version}, {self.address}".removeprefix(", ")
+        return self.trouble or Said(told, told)
+
+
+def antivirus(home: Home) -> Antivirus:
+    """Ask the antivirus of this home who it is; a word that costs it nothing."""
+    if home.scanning is None:
+        return Antivirus("", "")
+    address = home.settings.antivirus.address
+    try:
+        return Antivirus(address, home.scanning.scanner.describe().version)
+    except Fault as fault:
+        return Antivirus(address, "", fault.said)
 
 
 def overview(home: Home) -> Overview:

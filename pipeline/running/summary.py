@@ -18,6 +18,15 @@ class Told:
     is_later: bool = False  # a decision on what a report listed as pending
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Files of a partner stay in its `in/`: it has come to a limit."""
+
+    limit: str
+    most: int
+    said: Said
+
+
 def unheard(_said: Said) -> None:
     """Nobody listens while the run goes on."""
 
@@ -40,6 +49,8 @@ class RunSummary:
     pending: int = 0  # invoices that wait for the State's commitments
     faults: list[Said] = field(default_factory=list)
     notices: list[Said] = field(default_factory=list)
+    outside: dict[str, Outside] = field(default_factory=dict)  # by partner, as the last look left it
+    has_more: bool = False  # another look takes more of them, once what came in is answered
     seconds: float = 0.0  # at work
     waited_s: float = 0.0  # for lots of other machines: idle, and beside `seconds`
     on_fault: Callable[[Said], None] = unheard  # told at once: a run that watches has no end to wait for

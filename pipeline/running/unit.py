@@ -2,21 +2,23 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from pipeline import judge
-from pipeline.adapters.ledger import Connection, claims, commits, held
-from pipeline.adapters.ledger.commits import Answered, DecidedLater
+from pipeline.adapters.ledger import Connection, audit, claims, commits, held
+from pipeline.adapters.ledger.commits import Answered, DecidedLater, UnitRows
 from pipeline.adapters.ledger.held import Decision, InvoiceStands
-from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Partner
+from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Partner, ToSend, moment
 from pipeline.adapters.system_errors import as_fault
+from pipeline.audit.form import NO_HEAD, QUARANTINE, Head, result_object
 from pipeline.codes import Severity
 from pipeline.model import (
     Decided,
+    FlowState,
     InvoiceOutcome,
     JudgedInvoice,
     NumberKey,
@@ -52,7 +54,16 @@ class Worker:
         """Nothing is answered on this flow: it waits for the next run, or is set apart; the others go on."""
         fault = as_fault(error)
         faults = {deposit.id: fault.said}
-        self.lease.write(lambda db: claims.give_back(db, self.lease.lot, faults, self.home.turn, quarantine=is_killer))
+        at = self.home.clock.now()
+
+        def give_back(db: Connection) -> None:
+            claims.give_back(db, self.lease.lot, faults, self.home.turn, quarantine=is_killer)
+            if is_killer:
+                lot = self.lease.lot
+                audit.append(db, lot.partner, QUARANTINE, at, detail={"deposits": [deposit.id]}, lot=lot.id,
+                             attempt=lot.attempt)  # fmt: skip
+
+        self.lease.write(give_back)
         if is_killer:
             self.summary.quarantined += 1
         else:
@@ -73,6 +84,7 @@ class Unit:
     stands: Mapping[int, list[InvoiceStands]] = field(default_factory=dict)
     members_refused: Mapping[int, int] = field(default_factory=dict)
     table: tuple[str, str] = ("", "")  # the commitments as this unit was judged with them
+    stands_on: Head = NO_HEAD  # the head of the audit chain before it
     first: list[Answered] = field(default_factory=list)
     later: list[DecidedLater] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
@@ -85,6 +97,7 @@ class Unit:
         with home.ledger.reading() as db:
             rows = known.fetch(home, db, worker.partner, self.flows)
             self.table = rows.table
+            self.stands_on = audit.head(db, worker.partner.code)
             self.stands = held.invoices_of(db, [d.id for d, _ in self.flows if d.state != RECEIVED])
             self.members_refused = held.members_refused(db, list(self.stands))
         decided = self._decide(rows)
@@ -156,6 +169,8 @@ class Unit:
                 except Exception as error:
                     writer.drop_since(mark)
                     worker.wait(deposit, error)
+            unit = commits.rows_of(self.first, self.later)
+            result = writer.result(worker.lease.lot.partner, self._result(unit, now)) if unit.ids else ""
             try:
                 writer.keep()
             except OSError as error:  # the store is full or away: nothing of this unit is written, all of it waits
@@ -165,16 +180,21 @@ class Unit:
                 return
 
             def commit(db: Connection) -> None:
-                if self.first:
-                    commits.commit(db, worker.lease.lot, self.first, now)
-                if self.later:
-                    commits.commit_later(db, worker.lease.lot, self.later, now)
+                if unit.ids:
+                    commits.commit(db, worker.lease.lot, unit, now, result)
                 judged = [d.id for d, _ in decided]
                 held.due_again(db, judged, worker.operators, table_changed=known.table(home, db) != self.table)
 
             worker.lease.write(commit)
         finally:
             writer.drop()
+
+    def _result(self, unit: UnitRows, now: datetime) -> bytes:
+        """What this unit leaves in the store: digests, states and counts, nothing of an invoice."""
+        lot = self.worker.lease.lot
+        flows = [result_flow(a.deposit, a.verdict.state, a.verdict.invoices, a.files) for a in self.first]
+        flows += [result_flow(d.deposit, d.state, d.changed, d.files) for d in self.later]
+        return result_object(lot.partner, lot.id, lot.attempt, moment(now), self.stands_on, unit.cover, flows)
 
     def _answer(self, writer: Writer, deposit: Deposit, decided: Decided, lost: Lost) -> None:
         """Conclude on one flow and write what it sends."""
@@ -216,6 +236,15 @@ class Unit:
     def _was_pending(self, deposit: Deposit, rank: int) -> bool:
         stands = self.stands.get(deposit.id, [])
         return any(s.rank == rank and s.outcome is InvoiceOutcome.PENDING for s in stands)
+
+
+def result_flow(
+    deposit: Deposit, state: FlowState, invoices: Iterable[JudgedInvoice], files: Iterable[ToSend]
+) -> dict[str, object]:
+    """One flow as the object of its unit tells it."""
+    outcomes = Counter(invoice.outcome.value for invoice in invoices)
+    return {"deposit": deposit.id, "sha256": deposit.sha256, "state": state.value, "invoices": dict(outcomes),
+            "files": [file.sha256 for file in files]}  # fmt: skip
 
 
 def integrated_by_operator(decisions: Mapping[int, Decision]) -> dict[int, str]:

@@ -3,10 +3,12 @@
 What is over is forgotten, so that it is told anew when it comes back.
 """
 
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pipeline.adapters.disks import Room
 from pipeline.adapters.ledger import Connection, alerts, figures, queries
 from pipeline.adapters.ledger.alerts import Key
 from pipeline.adapters.ledger.figures import Apart, Due
@@ -15,8 +17,10 @@ from pipeline.ports import Said
 from pipeline.running.ages import KINDS, PAST, Age, ages_now
 from pipeline.running.alert import STANDING, episode, tell_once
 from pipeline.running.home import Home
+from pipeline.running.room import make_room, rooms_of
 
 HELD = timedelta(hours=24)  # invoices that wait for the State's commitments: then a person hears of it
+DISK = "disk-low"
 MOST = 20  # alerts told in one look: the others follow in the next one
 _DAY = timedelta(days=1)
 
@@ -34,7 +38,8 @@ def look(home: Home) -> tuple[Said, ...]:
         held = tuple(conditions(home, db))
         told = {one.key for one in alerts.every(db, STANDING)}
     lasting = {episode(one.key) for one in held}
-    over = [key for key in told if episode(key) not in lasting]
+    now = home.clock.now()
+    over = [key for key in told if episode(key) not in lasting and not _is_of_another_machine(key, now)]
     if over:
         home.ledger.write(lambda db: alerts.clear(db, over))
     due = [(one.key, one.said) for one in held if one.said is not None and one.key not in told]
@@ -67,6 +72,9 @@ def conditions(home: Home, db: Connection) -> Iterator[Condition]:
     for age in ages_now(home, db):
         if age.step is not None:
             yield Condition(_key(age), age.said)
+    for room in rooms_of(home):
+        if not room.is_roomy:
+            yield _filling(room, now)
 
 
 # --- the words, shared with the notices of `run` ----------------------------------------------------------------------
@@ -95,6 +103,16 @@ def unsent(place: str, files: int) -> Said:
         f"{place}/out : {files} fichiers ne partent pas ; chorus-edi run dit pourquoi",
         f"{place}/out: {files} file(s) cannot be sent; `chorus-edi run` says why",
     )
+
+
+def full(room: Room, subject: str) -> Said:
+    free, least = room.free_bytes >> 20, room.least_bytes >> 20
+    if room.has_files:
+        told = Said(f"{free} Mio libres (il en faut {least})", f"{free} MiB free ({least} are needed)")
+    else:
+        free, least = room.free_files, room.least_files
+        told = Said(f"{free} inodes libres (il en faut {least})", f"{free} inodes free ({least} are needed)")
+    return told.at(subject).then(make_room(room))
 
 
 # --- how far each has come --------------------------------------------------------------------------------------------
@@ -127,6 +145,18 @@ def _apart(apart: Apart) -> Iterator[Condition]:
     if apart.last_other is not None:
         hour = apart.last_other.isoformat()[:13]
         yield Condition(Key("quarantine", apart.partner, f"{hour}/"), set_apart(apart.others).at(apart.partner))
+
+
+def _filling(room: Room, now: datetime) -> Condition:
+    """Each machine has disks of its own. Over only when there is room to spare."""
+    subject = f"{socket.gethostname()}/{room.name}"
+    return Condition(Key(DISK, subject, _day(now)), None if room.takes(0) else full(room, subject))
+
+
+def _is_of_another_machine(key: Key, now: datetime) -> bool:
+    """Only that machine can tell that it is over; one that has not told it for a day is no more, or has room again."""
+    is_here = key.subject.rpartition("/")[0] == socket.gethostname()
+    return key.name == DISK and not is_here and key.step >= _day(now - _DAY)
 
 
 def _key(age: Age) -> Key:

@@ -57,10 +57,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found on the attachments of one invoice, and those that could be opened."""
+    """What was found on the attachments of one invoice, and those that could be opened.
+
+    `decoded`: (name, bytes) of all that was taken out of the document, for the antivirus; nothing where there is none.
+    """
 
     findings: tuple[Finding, ...] = ()
     opened: tuple[Opened, ...] = ()
+    decoded: tuple[tuple[str, bytes], ...] = ()
 
 
 Facts = Mapping[str, str | int]
@@ -89,6 +93,7 @@ def examine(invoice: Invoice, document_bytes: int, interface: str, member: str, 
     desk = _Desk(member, terms)
     findings: list[Finding] = []
     opened: list[Opened] = []
+    decoded: list[tuple[str, bytes]] = []
     weight = document_bytes
     for attachment in invoice.attachments:
         findings += _judge_name(attachment, desk)
@@ -98,9 +103,11 @@ def examine(invoice: Invoice, document_bytes: int, interface: str, member: str, 
         weight += result.size_bytes - (0 if attachment.raw else len(attachment.encoded))
         if result.opened is not None:
             opened.append(result.opened)
+        if terms.is_scanned:
+            decoded += ((_name(attachment), content) for content in _taken_out(attachment, result))
     findings += _judge_together(invoice, weight, desk)
     findings += _judge_readable(invoice, opened, interface, desk)
-    return Examined(tuple(findings), tuple(opened))
+    return Examined(tuple(findings), tuple(opened), tuple(decoded))
 
 
 def readable(opened: Sequence[Opened], interface: str) -> Opened | None:
@@ -144,6 +151,7 @@ class _Result:
     size_bytes: int
     opened: Opened | None = None
     findings: tuple[Finding, ...] = ()
+    decoded: bytes = b""  # before it was unwrapped
 
 
 def _open(attachment: Attachment, desk: _Desk) -> _Result:
@@ -151,6 +159,22 @@ def _open(attachment: Attachment, desk: _Desk) -> _Result:
     content = attachment.encoded if isinstance(attachment.encoded, bytes) else _decode(attachment.encoded)
     if content is None:
         return _Result(0, findings=tuple(desk.found(codes.ATT_008, at, {"name": name}, value=name)))
+    return replace(_unwrapped(attachment, content, desk), decoded=content)
+
+
+def _taken_out(attachment: Attachment, result: _Result) -> Iterator[bytes]:
+    """What an antivirus would not find in the document: base64 decoded, and the one file of a ZIP as we unpack it.
+
+    It opens a ZIP too, but two readers of one ZIP may not see the same file. What a PDF embeds is handed over as such.
+    """
+    if result.decoded and not attachment.raw:
+        yield result.decoded
+    if result.opened is not None and result.opened.was_zipped:
+        yield result.opened.content
+
+
+def _unwrapped(attachment: Attachment, content: bytes, desk: _Desk) -> _Result:
+    at, name = attachment.name or _place(attachment), _name(attachment)
     limit = desk.terms.attachment.bytes_max
     size_bytes, inner = len(content), ""
     wrapping = unzip.unwrap(content, limit) if media.by_magic(content) == media.ZIP else None

@@ -39,11 +39,15 @@ class JudgedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What one file of a flow gave: findings on the file, its invoices, the packs that ran."""
+    """What one file of a flow gave: findings on the file, its invoices, the packs that ran.
+
+    `taken`: (name, bytes) of what was taken out of it, for the antivirus; nothing where there is none.
+    """
 
     findings: tuple[Finding, ...]
     invoices: tuple[JudgedDocument, ...] = ()
     packs: tuple[PackRun, ...] = ()
+    taken: tuple[tuple[str, bytes], ...] = ()
 
 
 def examine(
@@ -53,25 +57,27 @@ def examine(
     terms = tools.terms
     container = None
     text = document
+    taken: tuple[tuple[str, bytes], ...] = ()
     on_file: list[Finding] = []
     on_invoice: list[Finding] = []
     if seen.kind is Kind.FACTURX:
         container = facturx.open_container(document, seen.name, terms)
+        taken = container.files
         if container.xml is None:
-            return Examined(container.findings)
+            return Examined(container.findings, taken=taken)
         on_invoice += container.findings
         text = container.xml
     parsed = xml.parse(text, seen.name, terms, attachments=True)
     on_file += parsed.findings
     if parsed.tree is None:
-        return Examined((*on_file, *on_invoice))
+        return Examined((*on_file, *on_invoice), taken=taken)
     root = etree.QName(parsed.tree.getroot()).localname
     refused = xsd.check(parsed, _schema(seen.kind, root), seen.name, tools)
     if refused:
-        return Examined((*on_file, *refused, *on_invoice))
+        return Examined((*on_file, *refused, *on_invoice), taken=taken)
     on_file += xsd.stylesheet(parsed, interface, ships_stylesheet, seen.name, terms)
     if any(f.refuses for f in on_file):  # a warning made an error by a switch or the settings: XML-012, FIL-005
-        return Examined((*on_file, *on_invoice))
+        return Examined((*on_file, *on_invoice), taken=taken)
 
     guideline = _guideline(parsed.tree, seen.kind)
     claim = claims.claim(guideline.text if guideline else None, seen.kind)
@@ -101,8 +107,9 @@ def examine(
             *format.judge(invoice, received, interface, seen.name, terms),
         ]
         judged.append(JudgedDocument(invoice, in_report_order(found), examined.opened))
+        taken += examined.decoded
         on_file += (f for f in found if f.severity is Severity.FATAL)  # refuses the flow, whose invoices are not told
-    return Examined(tuple(on_file), tuple(judged), ran)
+    return Examined(tuple(on_file), tuple(judged), ran, taken)
 
 
 def in_report_order(found: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -22,7 +22,8 @@ from pipeline.validators.xmp import Xmp
 from pipeline.values import Text
 
 EMBEDDED_NAME = "factur-x.xml"
-_HEADER = b"%PDF-"
+_HEADER, _EOF = b"%PDF-", b"%%EOF"
+_TAIL_BYTES = 1_024  # the mark of the end stands in them, as readers expect it
 _RELATIONSHIPS = frozenset({"/Alternative", "/Source", "/Data"})
 _XML_TYPES = frozenset({"text/xml", "application/xml"})
 _INVOICE_NAME = re.compile(r"factur|invoice|zugferd|rechnung|order-x", re.IGNORECASE)
@@ -41,7 +42,8 @@ class Container:
     """What a PDF holds. `xml` is None where there is not exactly one `factur-x.xml`: nothing else is judged then.
 
     `embedded` are its files that are not XML: attachments of the invoice, with the rules of attachments. `own_bytes` is
-    the size of the PDF without the files it embeds, as stored.
+    the size of the PDF without the files it embeds, as stored. `files`: (name, bytes) of all that it embeds, where
+    an antivirus is to look at it.
     """
 
     findings: tuple[Finding, ...]
@@ -49,6 +51,7 @@ class Container:
     xmp: Xmp | None = None
     embedded: tuple[Attachment, ...] = ()
     own_bytes: int = 0
+    files: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def xmp_level(self) -> str:
@@ -86,6 +89,12 @@ class _Reading:
     terms: Terms
     findings: list[Finding] = field(default_factory=list)
     container: Container = field(default_factory=lambda: Container(()))
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def took(self, file: _File, content: bytes) -> None:
+        """Keep what was decoded, where an antivirus is to look at it."""
+        if self.terms.is_scanned:
+            self.files.append((shown(file.name), content))
 
     def add(self, code: Code, at: str, *, value: str | None = None, **facts: str | int) -> None:
         made = finding(self.terms, code, at, member=self.member, value=value, **facts)
@@ -101,7 +110,7 @@ def open_container(document: bytes, member: str, terms: Terms) -> Container:
     else:
         why, why_fr = "no %PDF- header at offset 0", "le fichier ne commence pas par %PDF-"
         reading.add(codes.PDF_001, "PDF", why=why, why_fr=why_fr)
-    return replace(reading.container, findings=tuple(reading.findings))
+    return replace(reading.container, findings=tuple(reading.findings), files=tuple(reading.files))
 
 
 def coherence(
@@ -161,6 +170,12 @@ def _open(document: bytes, reading: _Reading) -> None:
     else:
         if qpdf_limit_errors() > errors_before or any(_OVER_LIMIT in warning for warning in warnings):
             reading.add(codes.PDF_010, "PDF", limit=pdfs.DECODED_BYTES_MAX)
+        elif warnings and _EOF not in document[-_TAIL_BYTES:]:  # what is gone with its end, nobody can tell
+            why, why_fr = (
+                "its end is missing (%%EOF): an upload that broke off?",
+                "sa fin manque (%%EOF) : envoi coupé ?",
+            )
+            reading.add(codes.PDF_001, "PDF", why=why, why_fr=why_fr)
         elif warnings:
             words = "; ".join(pdfs.said(warning) for warning in warnings[:_WARNINGS_SHOWN])
             reading.add(codes.PDF_012, "PDF", warnings=words)
@@ -194,6 +209,7 @@ def _read(pdf: Any, size_bytes: int, reading: _Reading) -> None:
     if len(named) == 1:
         _judge_link(pdf.Root, named[0], reading)
         reading.container = replace(reading.container, xml=pdfs.stream_bytes(named[0].stream))
+        reading.took(named[0], reading.container.xml or b"")
     reading.container = replace(reading.container, embedded=tuple(_attachments(others, reading)))
     _judge_pages(pdf, reading)
 
@@ -234,6 +250,7 @@ def _attachments(files: list[_File], reading: _Reading) -> Iterator[Attachment]:
     rank = 0
     for file in files:
         content = pdfs.stream_bytes(file.stream)
+        reading.took(file, content)
         left -= len(content)
         if left < 0:
             limit = reading.terms.attachment.invoice_bytes_max

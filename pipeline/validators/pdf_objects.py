@@ -13,11 +13,14 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
+from pipeline.ports import Fault, Said
 from pipeline.validators.printable import shown
 
 DECODED_BYTES_MAX = 64 * 1024 * 1024  # of one stream: six times the largest attachment that is accepted
+QPDF_MIN = (12, 3)  # the first that has limits
 _FILTERS_MAX = 3  # ASCII85 over Flate is the longest chain seen; each further one multiplies a bomb
 _WARNINGS_MAX = 50
+_QPDF_LOGGER = "pikepdf._core"
 VISITS_MAX = 100_000  # objects looked at in one PDF: some thousand pages with all their annotations
 _COLOURED_PAGES_MAX = 20  # decoding the content of thousands costs minutes, for a warning
 _CONTENT_BYTES_MAX = 1024 * 1024  # of a page's content, looked at for colour operators
@@ -66,10 +69,16 @@ class Visits:
 def limit_qpdf() -> None:
     """Set the decompression limits of this process. qpdf has none by default: 4.3 kB can become 2 GiB.
 
-    Call it before any thread uses pikepdf; later calls do nothing.
+    Call it before any thread uses pikepdf; later calls do nothing. An older qpdf, which another build of pikepdf may be
+    linked with, knows no limits: a fault, and no PDF is opened.
     """
+    import pikepdf
     from pikepdf import settings
 
+    found = pikepdf.__libqpdf_version__
+    if tuple(int(part) for part in found.split(".")[:2]) < QPDF_MIN:
+        raise Fault(_too_old(found))
+    _quiet()
     settings.set_qpdf_limits(
         flate_max_memory=DECODED_BYTES_MAX,
         run_length_max_memory=DECODED_BYTES_MAX,
@@ -79,6 +88,22 @@ def limit_qpdf() -> None:
         max_stream_filters=_FILTERS_MAX,
         doc_max_warnings=_WARNINGS_MAX,
     )
+
+
+def _quiet() -> None:
+    """What qpdf says is told by findings; a line of the log that quotes a stranger's file is told by nobody."""
+    logger = logging.getLogger(_QPDF_LOGGER)
+    if logger.propagate:
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
+
+
+def _too_old(found: str) -> Said:
+    mend = "pip install --upgrade --force-reinstall --only-binary pikepdf 'pikepdf>=10.17'"
+    return Said(
+        f"qpdf {found} est trop ancien, il faut au moins 12.3 (sans limite, un PDF de 4 ko en devient un de 2 Gio)",
+        f"qpdf {found} is too old, at least 12.3 is needed (without a limit a PDF of 4 kB becomes one of 2 GiB)",
+    ).then(Said(mend, mend))
 
 
 def said(error: object) -> str:
@@ -109,7 +134,7 @@ def overheard() -> Iterator[list[str]]:
         said_so.append(record.getMessage())
         return False
 
-    logger = logging.getLogger("pikepdf._core")
+    logger = logging.getLogger(_QPDF_LOGGER)
     logger.addFilter(listen)
     try:
         yield said_so

@@ -21,6 +21,8 @@ _LENGTH = re.compile(
     r"length of '(\d+)'; this \w+ (?:the allowed (?:minimum|maximum) length|.*?) of '(\d+)'", re.DOTALL
 )
 _BOUND = re.compile(r"'([^']*)'\)?\.?\s*$")
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_ODD_BLANK = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _TYPE = re.compile(r"is not a valid value of the (?:local )?\w+ type(?: '(?:xs:|\{[^{}']*\})?(\w+)')?\.\s*$")
 
 
@@ -162,13 +164,14 @@ def _unexpected(subject: Form, rule: str, parent: str) -> Form:
 
 def _wrong(subject: Form, text: str, wanted: Form) -> Form:
     value = _cut(text)
-    if not value.strip():
+    shown = _ODD_BLANK.sub(lambda found: ascii(found[0])[1:-1], value)  # as the English repr shows it
+    if not value:
         return Form(
             f"{subject.french} est vide ; attendu : {wanted.french}",
             f"{subject.english} is empty; expected: {wanted.english}",
         )
     return Form(
-        f"{subject.french} vaut « {value} » ; attendu : {wanted.french}",
+        f"{subject.french} vaut « {shown} » ; attendu : {wanted.french}",
         f"{subject.english} is {value!r}; expected: {wanted.english}",
     )
 
@@ -242,5 +245,5 @@ def _subject(name: str, parent: str, attribute: str = "", *, brief: bool = False
 
 
 def _cut(text: str) -> str:
-    text = " ".join(text.split())
+    text = _BLANKS.sub(" ", text).strip(" ")  # other blanks stay: they may be what is wrong
     return text if len(text) <= SHOWN_CHARS_MAX else f"{text[: SHOWN_CHARS_MAX - 1]}…"

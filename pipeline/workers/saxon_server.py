@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pipeline.adapters import kernel
 from pipeline.workers import svrl
 from pipeline.workers.stylesheet import CODE_LIST_PARAMETER, UnfitSheet, reduced, tuned
 
@@ -164,6 +165,7 @@ def _bind_to_parent() -> None:
 
 def main() -> None:
     _bind_to_parent()
+    kernel.shut_network()  # nothing is fetched, even should a sheet or the engine want to
     # the engine's own prints must not meet the frames: they keep a descriptor that nothing else knows
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)

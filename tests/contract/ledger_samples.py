@@ -4,10 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from pipeline import model as m
-from pipeline.adapters.ledger import Connection, Ledger, claims, commits, deposits, invariants, tables
+from pipeline.adapters.ledger import Connection, Ledger, audit, claims, commits, deposits, invariants, tables
+from pipeline.adapters.ledger.audit_records import groups
 from pipeline.adapters.ledger.commits import Answered, Transition
 from pipeline.adapters.ledger.deposits import Claimed, Doubles
 from pipeline.adapters.ledger.rows import Deposit, Lot, ToSend
+from pipeline.audit import anchors
+from pipeline.audit.examine import examine
+from pipeline.audit.problem import UNCOVERED
 from pipeline.codes import Severity
 from pipeline.terms import WorkLimits
 from pipeline.values import Text
@@ -102,7 +106,7 @@ def commit(ledger: Ledger, lot: Lot, told: Sequence[Answered]) -> bool:
 
     def unit(db: Connection) -> bool:
         claims.guard(db, lot, 0, LIMITS)
-        return commits.commit(db, lot, told, AT)
+        return commits.commit(db, lot, commits.rows_of(told), AT)
 
     return ledger.write(unit)
 
@@ -128,26 +132,26 @@ def state_of(ledger: Ledger, deposit_id: int) -> tuple[str, int, int | None]:
 def broken_rules(ledger: Ledger) -> dict[str, object]:
     """What `verify` would tell of the ledger alone; all of it empty where it is sound."""
     with ledger.reading() as db:
-        links = list(invariants.links(db))
-        expected = dict.fromkeys({link.partner for link in links}, "")
-        unchained = []
-        for link in links:
-            if link.previous != expected[link.partner] or link.hash != link.recomputed:
-                unchained.append(link)
-            expected[link.partner] = link.hash
+        chains = examine(audit.rows(db), groups(db), audit.names(db))
+        heads = audit.heads(db)
+        ends = [anchors.end(chain, heads.get(partner)) for partner, chain in chains.chains.items()]
         told = {
-            "unanswered": invariants.unanswered(db),
-            "answered too early": invariants.answered_too_early(db),
-            "reports": [name for name, count in invariants.reports(db).items() if count != 1],
-            "reports of repeated": invariants.reports_of_repeated(db),
-            "integrated untold": invariants.integrated_untold(db),
-            "others told": invariants.others_told(db),
-            "holders without claim": invariants.holders_without_claim(db),
-            "claims without holder": invariants.claims_without_holder(db),
-            "kept for nothing": invariants.kept_for_nothing(db),
-            "given away": invariants.given_away(db),
-            "unaudited": invariants.unaudited(db),
-            "chain": unchained,
+            "unanswered": list(invariants.unanswered(db)),
+            "answered too early": list(invariants.answered_too_early(db)),
+            "reports": [name for name, _ in invariants.wrong_reports(db)],
+            "reports of repeated": list(invariants.reports_of_repeated(db)),
+            "integrated untold": list(invariants.integrated_untold(db)),
+            "others told": list(invariants.others_told(db)),
+            "holders without claim": list(invariants.holders_without_claim(db)),
+            "claims without holder": list(invariants.claims_without_holder(db)),
+            "kept for nothing": list(invariants.kept_for_nothing(db)),
+            "given away": list(invariants.given_away(db)),
+            "unaudited": [one for one in chains.problems if one.what == UNCOVERED],
+            "chain": [
+                *(one for one in chains.problems if one.what != UNCOVERED),
+                *chains.doubts,
+                *(end for end in ends if end is not None),
+            ],
         }
     return {what: which for what, which in told.items() if which}
 

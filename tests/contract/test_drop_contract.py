@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from services import missing
 from services.sshd import Served, SshServer
 
 from pipeline.adapters.local_drop import HASHED_MAX_BYTES, LocalDrop, LocalOutgoing
@@ -52,6 +53,7 @@ class Ground:
     owner: tuple[int, int]
     store: LocalStore
     is_remote: bool
+    owned_by: Callable[[int], DropZone]  # the same zone, where the accounts are known
     kept: list[NewObject] = field(default_factory=list)
 
     def put(self, name: bytes, content: bytes = b"x", at_ns: int = AT) -> bytes:
@@ -99,6 +101,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, served: dict[str, Ser
         yield Ground(
             root, lambda: LocalDrop(root, DropLimits()), lambda: LocalOutgoing(root / "out"),
             (os.geteuid(), os.getegid()), store, is_remote=False,
+            owned_by=lambda uid: LocalDrop(root, DropLimits(), (uid,)),
         )  # fmt: skip
         return
     from pipeline.adapters.remote_drop import RemoteDrop, RemoteOutgoing
@@ -126,6 +129,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, served: dict[str, Ser
     yield Ground(
         one.root, lambda: RemoteDrop(account(), "in", "work", DropLimits()), lambda: RemoteOutgoing(account(), "out"),
         (inbox.st_uid, inbox.st_gid), store, is_remote=True,
+        owned_by=lambda uid: RemoteDrop(account(), "in", "work", DropLimits(), (uid,)),
     )  # fmt: skip
     for opened in accounts:
         opened.close()
@@ -410,6 +414,30 @@ def test_what_is_no_plain_file_is_set_apart_and_never_opened(ground: Ground, tmp
     for one in claimed:
         zone.delete(one)
     assert (zone.in_work(), ground.work()) == ([], [])
+
+
+def test_a_file_of_another_account_is_set_apart_where_the_accounts_are_known(ground: Ground) -> None:
+    ground.put(b"theirs")
+    os.chown(ground.put(b"strangers"), ground.owner[0] + 1, ground.owner[1])
+    zone = ground.owned_by(ground.owner[0])
+    became = {one.name: ground.archive(zone, one) for one in taken(zone)}
+    assert (became[b"theirs"][0].trouble, became[b"theirs"][1]) == (None, b"x")
+    apart, kept = became[b"strangers"]
+    assert (apart.word, apart.sha256, kept) == ("owner", "", None)
+    assert f"account {ground.owner[0] + 1} of the machine" in str(apart.trouble)
+
+
+def test_a_device_is_set_apart_and_never_opened(ground: Ground) -> None:
+    path = os.fsencode(ground.root / "in" / "device")
+    try:
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero: reading it would never end
+    except OSError as error:
+        missing(f"no device can be made here: {error}")
+    os.chown(path, *ground.owner)
+    zone = ground.zone()
+    (one,) = taken(zone)
+    archived, kept = ground.archive(zone, one)
+    assert (str(archived.trouble), archived.word, kept) == ("a device, no plain file", "no_plain_file", None)
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from pipeline.adapters.ledger import (
     Connection,
     Ledger,
     LostLease,
+    audit,
     claims,
     commits,
     deposits,
@@ -273,7 +274,7 @@ def test_money_is_summed_to_the_last_digit(
         (booked,) = invariants.booked(db)
         (read,) = invariants.read(db)
     assert (booked.invoices, booked.without_amount, booked.millionths) == (len(totals), without, sum_millionths)
-    assert read[1:] == (booked.currency, booked.invoices, booked.without_amount, booked.millionths)
+    assert read[1:5] == (booked.currency, booked.invoices, booked.without_amount, booked.millionths)
 
 
 def test_each_currency_and_outcome_has_its_own_sum(ledger: Ledger) -> None:
@@ -327,13 +328,13 @@ def test_what_was_held_is_due_again_decided_and_told_once(ledger: Ledger) -> Non
     assert lot is not None
     told = [decided_later(flow)]
     for first in (True, False):
-        assert ledger.write(lambda db: commits.commit_later(db, lot, told, later(1))) is first
+        assert ledger.write(lambda db: commits.commit(db, lot, commits.rows_of([], told), later(1))) is first
     finish(ledger, lot)
     assert state_of(ledger, one) == ("IN_INTEGRE", 0, None)
     assert broken_rules(ledger) == {}
     with ledger.reading() as db:
         assert queries.waiting(db) == queries.Waiting(0, None, 0)
-        assert len(list(invariants.links(db))) == 1
+        assert [row.kind for row in audit.rows(db)] == ["genesis", "received", "unit", "unit"]
 
 
 def test_a_decision_makes_its_flow_due_and_is_taken_once(ledger: Ledger) -> None:
@@ -429,7 +430,7 @@ def test_the_rejects_of_a_day_are_told_once(ledger: Ledger) -> None:
     (flow,) = _all_ids(ledger)
     sent = ToSend("drop/AAA001", "REJECTS-01", "REJECTS", "AAA001", None, "ab" * 32, 1)
     one = DailyFile("AAA001", SUPPLIER, AT.date(), 1, sent, ((flow, 1), (flow, 3)))
-    ledger.write(lambda db: rejects.record(db, lot, [one]))
+    ledger.write(lambda db: rejects.record(db, lot, [one], AT))
     assert due() == {}
     with ledger.reading() as db:
         assert rejects.next_part(db, "AAA001", SUPPLIER, AT.date()) == 2

@@ -12,9 +12,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from cut_link import Cut, Relay
 from ledger_samples import LIMITS, claim, dropped, file, register, unsettled
 from services.postgres import Database, PostgresServer
+from services.statements import Cut, StatementRelay
 from side_by_side import Beside
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import DBAPIError
@@ -405,10 +405,10 @@ def test_who_waits_in_a_ring_runs_again(ledger: Ledger, database: Database) -> N
 
 
 @contextmanager
-def relayed(database: Database) -> Iterator[tuple[Relay, str]]:
+def relayed(database: Database) -> Iterator[tuple[StatementRelay, str]]:
     """A relay before the server, and the URL that leads through it."""
     url = make_url(database.tcp_url)
-    with Relay(url.host or "127.0.0.1", url.port or 5432) as relay:
+    with StatementRelay(url.host or "127.0.0.1", url.port or 5432) as relay:
         yield relay, url.set(host="127.0.0.1", port=relay.port).render_as_string(hide_password=False)
 
 

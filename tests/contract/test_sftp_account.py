@@ -43,6 +43,8 @@ def account(server: SshServer) -> Iterator[Opened]:
             "host": "127.0.0.1", "port": server.port, "user": served.our_login, "key_file": served.our_key,
             "host_keys": (server.host_key,), "connections": 1, "channels": 2, "timeout_s": 20, **given,
         }  # fmt: skip
+        if "password" in given:
+            values["password"] = lambda: given["password"]
         opened.append(Account(Server(**values)))
         return opened[-1]
 
@@ -398,6 +400,25 @@ def test_a_link_that_fails_is_told_in_time_and_the_next_look_reads_all(
             sftp.read(b"in/flow", 6 << 20, pool.in_flight, got.extend)
     assert bytes(got) == path.read_bytes()
     path.unlink()
+
+
+def test_a_server_that_is_silent_when_a_session_is_to_begin_is_told_in_time(
+    account: Opened, server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.adapters import sftp_account
+
+    with Relay(server.port) as relay:
+        right = sftp_account.Transport.open_session
+
+        def opens(*given: Any, **named: Any) -> object:
+            channel = right(*given, **named)
+            relay.cut(STALL)
+            return channel
+
+        monkeypatch.setattr(sftp_account.Transport, "open_session", opens)
+        began = time.monotonic()
+        assert "has said nothing for 1 s" in said(account(port=relay.port, timeout_s=1))
+        assert time.monotonic() - began < 8
 
 
 def test_one_stall_ends_all_channels_of_its_connection_and_they_share_one_time_out(

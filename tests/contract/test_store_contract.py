@@ -170,6 +170,17 @@ def test_an_object_goes_all_its_way(kept: Kept) -> None:
     assert kept.begun() == []
 
 
+def test_everybody_who_has_something_is_known_by_name_and_rooms_are_nobody(kept: Kept) -> None:
+    store, partner = kept.store, kept.partner
+    assert partner not in store.partners()
+    store.put_new(f"{partner}/results", io.BytesIO(BYTES))
+    assert partner in kept.another().partners()
+    assert list(store.list(partner)) == []
+    names = list(store.partners())
+    assert names == sorted(names)
+    assert not any("/" in name for name in names)
+
+
 def test_what_is_not_there_is_missing_in_one_way(kept: Kept) -> None:
     store, partner = kept.store, kept.partner
     assert not store.exists(partner, DIGEST)

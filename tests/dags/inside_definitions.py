@@ -211,6 +211,84 @@ def test_faults_are_logged_one_line_each_and_raised_at_the_end(
 
 
 @pytest.mark.usefixtures("bag")
+@pytest.mark.parametrize(
+    ("error", "raised_as", "told"),
+    [
+        (KeyError("Dupont"), "Slip", "KeyError (inside_definitions.py:"),
+        (ValueError("invalid literal: 'Dupont'"), "Slip", "ValueError (inside_definitions.py:"),
+        (OSError(28, "No space left on device", "/srv/x"), "Passing", "/srv/x : plus de place sur le disque"),
+        (Fault(Said("le registre refuse", "the ledger refuses")), "Wrong", "le registre refuse"),
+    ],
+    ids=["a bug", "a bug of ours", "the system", "a fault"],
+)
+def test_what_stands_behind_an_error_goes_into_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, raised_as: str, told: str
+) -> None:
+    import traceback
+
+    from edi_airflow import policy
+    from edi_airflow.steps import step
+
+    monkeypatch.setenv("CHORUS_EDI_HOME", str(tmp_path))
+    error.__cause__ = RuntimeError("DETAIL: Key (number)=(Dupont)")
+    with pytest.raises(getattr(policy, raised_as)) as raised, step():
+        raise error
+    printed = "".join(traceback.format_exception(raised.value))
+    assert told in printed
+    assert "Dupont" not in printed
+
+
+@pytest.mark.usefixtures("bag")
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyError("Dupont\n"), "KeyError"),
+        (OSError(2, "No such file or directory", "/in/x\n\x1b[2J\u202ey"), "/in/x"),
+        (Fault(Said("drop/x\n\x1b[2J\u202ey : illisible", "unreadable")), "illisible"),
+    ],
+    ids=["a bug", "the system", "a fault"],
+)
+def test_a_watcher_logs_an_error_without_what_it_quotes_and_harmlessly(error: Exception, told: str) -> None:
+    from edi_airflow.policy import Wrong
+    from edi_airflow.steps import in_words
+
+    words = in_words(error)
+    assert told in words
+    assert words.isprintable()
+    assert "Dupont" not in words
+    assert in_words(Wrong("no home")) == "no home"
+
+
+@pytest.mark.usefixtures("bag")
+def test_what_airflow_is_told_by_its_own_exceptions_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+    from edi_airflow.steps import step
+
+    monkeypatch.setenv("CHORUS_EDI_HOME", str(tmp_path))
+    with pytest.raises(AirflowSkipException), step():
+        raise AirflowSkipException("nothing new")
+
+
+@pytest.mark.usefixtures("bag")
+def test_a_hostile_name_forges_no_line_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from edi_airflow.policy import Passing
+    from edi_airflow.steps import step
+
+    from pipeline.runner import RunSummary
+
+    said = Said("drop/ABC001/in/x\n\x1b[2J\u202ey : un lien", "a link")
+    monkeypatch.setenv("CHORUS_EDI_HOME", str(tmp_path))
+    with caplog.at_level("INFO"), pytest.raises(Passing) as raised, step() as work:
+        work.fault(said)
+        work.told(RunSummary(notices=[said]))
+    for text in (*(record.getMessage() for record in caplog.records), str(raised.value)):
+        assert text.isprintable()
+    assert sum("un lien" in record.getMessage() for record in caplog.records) == 2
+
+
+@pytest.mark.usefixtures("bag")
 def test_what_stands_behind_a_fault_says_whether_it_passes() -> None:
     from edi_airflow.steps import is_passing
 

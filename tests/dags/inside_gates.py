@@ -163,6 +163,8 @@ def stored(home: Path) -> set[str]:
 def test_nothing_is_removed_before_a_person_agrees(
     old: Path, run: Run, states: States, answer: Answer, option: str, is_purged: bool
 ) -> None:
+    from pipeline.adapters.ledger import audit
+
     before = stored(old)
     asked = answer("edi_retention", option)
     done = run("retention", old)
@@ -178,6 +180,8 @@ def test_nothing_is_removed_before_a_person_agrees(
     assert f"{len(before - after)} objets" in asked["body"]
     with homes.open_home(old) as home:
         assert all(line.ok for line in runner.verify(home))
+        with home.ledger.reading() as db:
+            assert {row.told["operator"] for row in audit.rows(db) if row.kind == "purge"} == {"airflow:ops"}
     assert states(run("retention", old))["plan"] == "skipped"  # nothing is past its date any more
 
 

@@ -214,6 +214,60 @@ def test_a_fault_of_ours_is_red_answers_nobody_and_is_judged_once_it_is_mended(
         assert [name.partition("_")[0] for name in homes.out(home)] == ["CSO1100A", "FEN1201A"]
 
 
+def test_airflow_keeps_nothing_of_an_invoice_nor_a_character_of_a_hostile_name(
+    tmp_path: Path, run: Run, metadata: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Logs, events, XCom, configurations of runs: all that Airflow has of them, searched byte by byte. No secret either:
+    those of a server and of a notifier that do not answer, and of a ledger in the environment.
+    """
+    from pipeline import judge
+
+    name, amount = "Jeanne-Plantee Quelconque", "98765.43"
+    secrets = {
+        "sftp": "planted-sftp-passw0rd",
+        "webhook": "http://127.0.0.1:1/?token=planted-token",
+        "ledger": "planted-l3dger",
+    }
+    planted = (
+        name, amount, "118518", "FR7630006000011234567890189", "PLANTED-1", "\x1b[2J", "\u202e", "\x9b31m", "planted-token",
+        secrets["sftp"], secrets["ledger"],
+    )  # fmt: skip
+    for file in ("sftp", "webhook"):
+        (tmp_path / file).write_text(secrets[file])
+    monkeypatch.setenv("CHORUS_EDI_LEDGER__PASSWORD", secrets["ledger"])
+    (tmp_path / "settings.toml").write_text(
+        f'[alerts]\nwebhook_file = "webhook"\n[remotes.{homes.OTHER}]\nhost = "127.0.0.1"\nport = 1\nuser = "edi"\n'
+        'password_file = "sftp"\nhost_keys = ["ssh-ed25519 AAAA"]\n'
+    )
+    document = homes.ubl("PLANTED-1", net=amount).replace(b"<cbc:Name>Fournisseur", f"<cbc:Name>{name}".encode())
+    with homes.ready_home(tmp_path) as home:
+        homes.drop(home, homes.flow_name(1), document)
+        homes.drop(home, "odd\n\x1b[2J\u202e\x9b31mname", document)
+        (home.path / "drop" / homes.PARTNER / "in" / "link\n\x1b[2J\u202e").symlink_to("/etc/passwd")
+
+    def wrong(read: Any, *_: object) -> object:
+        raise KeyError(f"{read.invoices[0].supplier.name} {read.invoices[0].total}")
+
+    caplog.set_level("INFO")
+    assert run("intake", tmp_path).state == "failed"  # of the server
+    with monkeypatch.context() as broken:
+        broken.setattr(judge, "decide", wrong)
+        assert run("process", tmp_path).state == "failed"
+    assert run("process", tmp_path).state == "success"
+    run("returns", tmp_path)
+    with homes.open_home(tmp_path) as home:
+        assert len(homes.out(home)) == 3
+    kept = {str(p): p.read_bytes() for p in metadata.parent.rglob("*") if p.is_file()}
+    assert str(metadata) in kept
+    told = [caplog.text.encode(), *(text.encode() for text in capfd.readouterr()), *kept.values()]
+    said = told[0] + told[1] + told[2]
+    assert b"KeyError (inside_runs.py:" in said
+    assert f"drop/{homes.OTHER} : sftp://edi@127.0.0.1:1 ".encode() in said
+    for secret in planted:
+        assert [secret for text in told if secret.encode() in text] == []
+
+
 # --- reconcile --------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,8 @@ import tarfile
 from datetime import UTC, datetime
 
 import pytest
+from hostile.tars import entry, tar_of
+from hostile.tars import header as raw_header
 
 from pipeline.identify import identify
 from pipeline.model import Received
@@ -17,38 +19,8 @@ UBL = b'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/
 NAME = "FSO1100A_ABC123_ABC1231100000000000000001"
 
 
-def entry(name, type_=tarfile.REGTYPE, target="", size=0, mode=0o644):
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.size, made.mode = type_, target, size, mode
-    return made
-
-
-def tar_of(*entries, form=tarfile.PAX_FORMAT):
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=form) as out:
-        for made, content in entries:
-            made.size = len(content)
-            out.addfile(made, io.BytesIO(content))
-    return packed.getvalue()
-
-
 def good():
     return entry("good.xml"), UBL
-
-
-def summed(header):
-    bare = header[:148] + b" " * 8 + header[156:512]
-    return header[:148] + b"%06o\0 " % sum(bare) + header[156:]
-
-
-def raw_header(name, size_field, type_=b"0"):
-    header = bytearray(512)
-    header[: len(name)] = name
-    header[100:108] = b"0000644\0"
-    header[124 : 124 + len(size_field)] = size_field
-    header[156:157] = type_
-    header[257:265] = b"ustar\x0000"
-    return summed(bytes(header))
 
 
 def refused(stream, terms=None):

@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from hostile.canary import listening
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,22 +30,8 @@ def rules(document):
 @pytest.fixture(scope="module")
 def canary():
     """A server on loopback that nobody may ask."""
-    hits = []
-
-    class Listener(BaseHTTPRequestHandler):
-        def do_GET(self):
-            hits.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Listener)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", hits
-    server.shutdown()
+    with listening() as opened:
+        yield opened.url, opened.hits
 
 
 def attacks(url, secret):

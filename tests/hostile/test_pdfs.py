@@ -1,11 +1,12 @@
 """Hostile PDFs: whatever the bytes, a `Container` with findings, in bounded time and memory, the same each time."""
 
 import json
-import zlib
 from io import BytesIO
 
 import pikepdf
 import pytest
+from hostile.pdf_bytes import CATALOG, PAGE, PAGES, SPECIFICATION, deep, embedding, object_stream, pdf, stream, tower
+from hostile.tars import deflated_zeros
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,48 +16,12 @@ from pipeline.validators.facturx import open_container
 
 XML = b"<?xml version='1.0'?><rsm:CrossIndustryInvoice xmlns:rsm='urn:un:unece:uncefact:data:standard:x'/>"
 TERMS = Terms()
-CATALOG = b"/Type/Catalog/Pages 2 0 R"
-PAGES = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
-PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<<>>>>"
-TREE = b"/Names<</EmbeddedFiles<</Names[(k)4 0 R]>>>>"
-SPECIFICATION = b"<</F(factur-x.xml)/UF(factur-x.xml)/EF<</F 5 0 R/UF 5 0 R>>>>"
 BOMB_BYTES = 65 * 1024 * 1024
-
-
-def pdf(*objects: bytes) -> bytes:
-    """A PDF of these objects, numbered from 1: catalog, pages, page and what the test adds."""
-    out = bytearray(b"%PDF-1.7\n")
-    offsets = []
-    for number, written in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%b\nendobj\n" % (number, written)
-    table = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return bytes(out + b"trailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, table))
-
-
-def stream(content: bytes, entries: bytes = b"") -> bytes:
-    return b"<<%b/Length %d>>stream\n%b\nendstream" % (entries, len(content), content)
-
-
-def embedding(content: bytes, entries: bytes = b"", specification: bytes = SPECIFICATION, tree: bytes = TREE) -> bytes:
-    return pdf(b"<<%b%b>>" % (CATALOG, tree), PAGES, PAGE, specification, stream(content, entries))
 
 
 def object_stream_bomb() -> bytes:
     """The catalog lies in an object stream of 80 kB that becomes 80 MB."""
-    objects = b"1 0 2 40 " + b"<</Type/Catalog/Pages 2 0 R>>".ljust(40) + b"<</Type/Pages/Kids[]/Count 0>>"
-    packed = zlib.compress(objects + b" " * 80_000_000, 9)
-    out = bytearray(b"%PDF-1.7\n")
-    held = len(out)
-    out += b"3 0 obj\n%b\nendobj\n" % stream(packed, b"/Type/ObjStm/N 2/First 9/Filter/FlateDecode")
-    table = len(out)
-    rows = [(0, 0, 0), (2, 3, 0), (2, 3, 1), (1, held, 0), (1, table, 0)]
-    written = b"".join(bytes([kind]) + where.to_bytes(3, "big") + bytes([index]) for kind, where, index in rows)
-    entries = b"/Type/XRef/W[1 3 1]/Size 5/Root 1 0 R"
-    out += b"4 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF" % (stream(written, entries), table)
-    return bytes(out)
+    return object_stream(deflated_zeros(80)[0])
 
 
 def rules(document: bytes) -> set[str]:
@@ -66,16 +31,6 @@ def rules(document: bytes) -> set[str]:
         row = finding.row
         assert row.message_en.format(member=finding.member, value=finding.value, **finding.facts).isprintable()
     return {finding.rule for finding in container.findings}
-
-
-def deep(levels: int) -> bytes:
-    return b"[" * levels + b"]" * levels
-
-
-def tower(content: bytes, floors: int) -> bytes:
-    for _ in range(floors):
-        content = zlib.compress(content, 9)
-    return content
 
 
 HOSTILE = {

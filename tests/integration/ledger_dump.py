@@ -7,8 +7,8 @@ from sqlalchemy import Column, select
 from pipeline.adapters.ledger import Ledger
 from pipeline.adapters.ledger.tables import metadata
 
-MACHINERY = {"lots", "audit", "alerts"}
-COLUMNS = {"attempt", "lot_id", "fault", "faulted_by", "audited"}
+MACHINERY = {"lots", "audit", "audit_heads", "alerts"}
+COLUMNS = {"attempt", "lot_id", "fault", "faulted_by", "audited", "decided"}
 
 
 def is_deposit(column: Column[Any]) -> bool:

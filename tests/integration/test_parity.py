@@ -138,7 +138,7 @@ def test_a_story_of_every_outcome_ends_in_the_same_ledger_and_files(
 
     tables = {table: [dict(row) for row in rows] for table, rows in one.rows.items()}  # type: ignore[arg-type]
     states = {row["state"] for row in tables["deposits"]}
-    assert states == {"repeated", "IN_INTEGRE", "IN_INTEGRE_PARTIEL", "IN_REJETE"}
+    assert states == {"repeated", "quarantined", "IN_INTEGRE", "IN_INTEGRE_PARTIEL", "IN_REJETE"}
     assert {row["choice"] for row in tables["decisions"]} == {"refuse"}
     assert len(tables["reject_days"]) >= 2
     assert {row["judgement"] for row in tables["invoices"]} == {1, 2}

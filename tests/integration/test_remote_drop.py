@@ -175,8 +175,8 @@ def test_what_is_no_plain_file_is_set_apart_and_the_others_get_their_answer(ours
     os.mkfifo(inbox / "pipe")
     ours.put(tmp_path, flows(1))
     summary = run(home)
-    assert (summary.received, summary.quarantined) == (4, 2)
-    assert dict(summary.flows) == {"IN_INTEGRE": 1, "IN_REJETE": 1}
+    assert (summary.received, summary.quarantined) == (4, 3)
+    assert dict(summary.flows) == {"IN_INTEGRE": 1}
     assert all("mis à part" in said.fr for said in summary.faults)
     assert is_sound(home)
 
@@ -340,3 +340,51 @@ def test_a_home_whose_drop_folder_sshd_serves_needs_no_account_of_ours(
         assert dict(run(home).flows) == {"IN_INTEGRE": 2}
         assert len(made.get(tmp_path)) == 4
         assert is_sound(home)
+
+
+def test_where_a_partner_has_an_account_only_its_files_and_ours_are_taken(
+    sshd: SshServer, tmp_path: Path, reader: tuple[str, ...]
+) -> None:
+    """The owner of `in/` tells whose account it is. Another one that may write there drops nothing in its name."""
+    path = sshd.new_folder("owners")
+    served = sshd.add_user(PARTNER, path / "drop" / PARTNER)
+    sshd.add_user(OTHER, path / "drop" / OTHER)
+    with closing(homes.ready_home(path, reader=reader)) as home:
+        made = Ours(sshd, tmp_path, reader, [])
+        made.put(tmp_path, flows(1))
+        homes.drop(home, homes.flow_name(2), homes.ubl("F-2"))  # ours
+        stranger = homes.drop(home, homes.flow_name(3), homes.ubl("F-3"))
+        os.chown(stranger, (path / "drop" / OTHER / "in").stat().st_uid, -1)
+        (path / "secret").write_bytes(b"ours")
+        (served.root / "in" / homes.flow_name(4)).hardlink_to(path / "secret")
+        summary = run(home)
+        assert dict(summary.flows) == {"IN_INTEGRE": 2}
+        assert summary.quarantined == 2
+        assert any("pas du compte du partenaire" in said.fr for said in summary.faults)
+        assert is_sound(home)
+
+
+def test_a_password_that_cannot_be_read_stops_its_partner_alone(ours: Ours, tmp_path: Path) -> None:
+    """Neither what it drops is taken nor what it is owed is sent; the others get theirs. Mended, no restart is needed."""
+    secret = tmp_path / "secret"
+    remotes = {PARTNER: ours.sshd.remote(PARTNER, password_file=str(secret)), OTHER: ours.sshd.remote(OTHER)}
+    home = ours.home(remotes=remotes)
+    ours.put(tmp_path, flows(1))
+    ours.put(tmp_path, flows(1, code=OTHER), OTHER)
+    for made, reason in (
+        (lambda: None, "fichier ou dossier introuvable"),
+        (lambda: secret.write_bytes(b"\xff\xfe"), "texte attendu en UTF-8"),
+    ):
+        made()
+        summary = run(home)
+        (fault,) = summary.faults
+        assert f"{secret} est illisible : {reason} ; corriger ce fichier" in fault.fr
+        assert fault.fr.startswith(f"drop/{PARTNER} : sftp://")
+    assert deposits(home) == [(homes.flow_name(1, partner=OTHER), "IN_INTEGRE")]
+    assert len(ours.get(tmp_path, OTHER)) == 2
+    secret.write_text("not needed by this key\n")
+    summary = run(home)
+    assert (summary.faults, dict(summary.flows)) == ([], {"IN_INTEGRE": 1})
+    secret.unlink()
+    assert run(home).faults == []  # the connection is open
+    assert is_sound(home)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, insert, select, text
 
 from pipeline import runner
 from pipeline.adapters.clock import FixedClock
-from pipeline.adapters.ledger import Ledger, invariants
+from pipeline.adapters.ledger import Ledger, audit, invariants
 from pipeline.adapters.ledger import retention as rows
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import moment
@@ -416,7 +416,9 @@ def noon(day: int) -> datetime:
 def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str]]) -> None:
     """The rows, and one object for each of them."""
     with home.ledger.writing() as db:
-        for table in (t.purged, t.outbox, t.transitions, t.invoices, t.reject_days, t.deposits):
+        for table in (
+            t.audit, t.audit_heads, t.purged, t.outbox, t.transitions, t.invoices, t.verdicts, t.reject_days, t.deposits,
+        ):  # fmt: skip
             db.execute(delete(table))
         for number, one in enumerate(dropped, 1):
             received = noon(one.day)
@@ -428,6 +430,7 @@ def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str
                 )
             )  # fmt: skip
             if one.is_pending:
+                db.execute(insert(t.verdicts).values(deposit_id=number))
                 db.execute(insert(t.invoices).values(deposit_id=number, rank=1, outcome="pending"))
             told = {"deposit_id": number, "rank": 1, "sequence": 1, "status": "01"}
             db.execute(insert(t.transitions).values(**told, at=moment(max(noon(one.told_on), received))))
@@ -440,6 +443,7 @@ def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str
             db.execute(insert(t.reject_days).values(**row, name=name))
             sent = {"place": "r", "name": name, "kind": "REJETS", "owner": owner, "size_bytes": 7}
             db.execute(insert(t.outbox).values(**sent, sha256=SHAS[sha], state=state))
+        audit.begin(db, home.clock.now(), {})  # its chain covers what stands there, whoever wrote it
     for owner in OWNERS:
         folder = home.path / "store" / owner
         folder.mkdir(exist_ok=True)

@@ -70,7 +70,7 @@ def test_a_second_run_changes_nothing(home: Home) -> None:
 
 def test_one_bad_file_never_stops_the_others(home: Home) -> None:
     homes.drop(home, homes.flow_name(1), b"<not closed")
-    homes.drop(home, b"\xff\xfe odd \n name", b"%PDF-nothing")
+    homes.drop(home, "\u202e odd \n name", b"%PDF-nothing")
     homes.drop(home, homes.flow_name(2), homes.ubl("A-2"))
     homes.drop(home, homes.flow_name(3), b"")
     summary, _ = told(home)

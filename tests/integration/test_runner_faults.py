@@ -9,7 +9,7 @@ from threading import Event
 
 import homes
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from pipeline import judge, runner
 from pipeline.adapters.ledger import LostLease, claims, outbox
@@ -34,6 +34,25 @@ def home(tmp_path: Path, reader: tuple[str, ...]) -> Iterator[Home]:
 
 def is_sound(home: Home) -> bool:
     return [line for line in runner.verify(home) if not line.ok] == []
+
+
+def test_a_lot_that_a_refusing_ledger_left_open_is_taken_over_by_the_next_run_at_once(
+    tmp_path: Path, reader: tuple[str, ...]
+) -> None:
+    def refuse(stage: str) -> None:
+        if stage == "commit":
+            event.listen(first.ledger.engine, "begin", lambda db: db.exec_driver_sql("PRAGMA query_only=1"))
+
+    with homes.ready_home(tmp_path, reader=reader) as first:
+        homes.drop(first, homes.flow_name(1), homes.ubl("A-1"))
+        first.stage = refuse
+        with pytest.raises(Fault, match="readonly"):
+            runner.run(first)
+    with homes.open_home(tmp_path, reader=reader) as second:
+        assert dict(runner.run(second).flows) == {"IN_INTEGRE": 1}
+        assert is_sound(second)
+        assert runner.run(second).is_idle  # no lot names the first any more
+        assert [path.name for path in (tmp_path / "workers").glob("*.lock")] == [f"{second.presence.token}.lock"]
 
 
 def test_a_lot_that_was_taken_over_is_written_by_its_new_worker_alone(home: Home) -> None:
@@ -75,8 +94,12 @@ def test_a_bug_on_one_flow_leaves_the_others_alone(home: Home, monkeypatch: pyte
     summary = runner.run(home)
     assert (summary.waiting, dict(summary.flows)) == (1, {"IN_INTEGRE": 1})
     (fault,) = summary.faults
-    assert fault.en == f"{homes.PARTNER}/{homes.flow_name(1)}: KeyError: 'BT-1'; this is a bug, report it"
-    assert fault.fr.startswith(f"{homes.PARTNER}/{homes.flow_name(1)} : KeyError: 'BT-1' ; erreur interne, à signaler")
+    where = f"{homes.PARTNER}/{homes.flow_name(1)}"
+    assert fault.en.startswith(f"{where}: KeyError (test_runner_faults.py:")
+    assert fault.en.endswith("); this is a bug, report it")
+    assert fault.fr.startswith(f"{where} : KeyError (test_runner_faults.py:")
+    assert ") ; erreur interne, à signaler" in fault.fr
+    assert "BT-1" not in fault.en + fault.fr
     monkeypatch.setattr(judge, broken, right)
     assert dict(runner.run(home).flows) == {"IN_INTEGRE": 1}
     assert is_sound(home)

@@ -204,9 +204,7 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bug_is_one_sentence_that_asks_for_a_report(cli: Cli) -> None:
     code, out, err = cli("flows")
     assert (code, out) == (FAULT, "")
-    assert err.startswith(
-        "chorus-edi : erreur interne, à signaler : ZeroDivisionError: division by zero (test_words.py:"
-    )
+    assert err.startswith("chorus-edi : erreur interne, à signaler : ZeroDivisionError (test_words.py:")
     assert err.endswith(f" ; {DEBUG}=1 montre d'où elle vient\n")
     assert err.count("\n") == 1
     assert "Traceback" not in err
@@ -236,4 +234,4 @@ def test_a_bug_is_told_in_english_on_demand(cli: Cli, waiting: Path, monkeypatch
     monkeypatch.setattr(runner, "verify", breaks)
     code, _, err = cli("verify", "--home", waiting, "--lang", "en")
     assert code == FAULT
-    assert err.startswith("chorus-edi : internal error, please report it: KeyError: 'BT-1' (test_words.py:")
+    assert err.startswith("chorus-edi : internal error, please report it: KeyError (test_words.py:")

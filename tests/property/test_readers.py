@@ -167,11 +167,13 @@ def test_any_tree_is_read_and_each_value_stands_where_it_says(
         for rank, invoice in enumerate(read(tree, Terms(profile=profile)), start=1):
             assert invoice.rank == rank
             listed = (*invoice.dates, *invoice.amounts, *invoice.identifiers, *invoice.texts)
-            assert len({value.path for value in listed}) == len(listed)
+            # an amount that is given twice with two values shows both, at the place of the first
+            single = [value for value in listed if value not in invoice.amounts or " / " not in value.text]
+            assert len({value.path for value in single}) == len(single)
             for value in listed:
                 (node,) = tree.xpath(value.path, namespaces=dict(PREFIXES))
                 raw = node if isinstance(node, str) else node.text
-                assert raw.strip(XML_BLANKS) == value.text
+                assert value not in single or raw.strip(XML_BLANKS) == value.text
 
     holds()
 

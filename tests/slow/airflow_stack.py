@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,7 +26,7 @@ from slow.machines import settings_toml
 
 from fixtures import batch
 from pipeline import runner
-from pipeline.launcher import place, record
+from pipeline.launcher import keys, place, record, rest
 from pipeline.model import DepositRight
 
 COMMAND = Path(sys.executable).with_name("chorus-edi")
@@ -76,6 +76,17 @@ class Stack:
 
     def metadata(self, query: str) -> list[tuple[Any, ...]]:
         return self.postgres.execute(query, "airflow")
+
+    def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """One request to Airflow's API, as its administrator: `path` begins behind /api/v2/."""
+        passwords, _ = keys.passwords(place.airflow_home(self.home))
+        return rest.Api(self.run().port, passwords["admin"])._ask(method, f"/api/v2/{path}", body)
+
+    def add_partner(self, code: str) -> None:
+        """One more partner, on the server and in the ledger."""
+        self.sshd.add_user(code, self.home / "drop" / code)
+        with runner.open_home(self.home) as home:
+            runner.add_partner(home, partner(code))
 
     def broken(self) -> list[str]:
         """The lines of `verify` that are red."""
@@ -170,11 +181,15 @@ def running(partners: Sequence[str], *, up: bool = True, **tables: Any) -> Itera
 
 
 def _furnish(stack: Stack, partners: Sequence[str]) -> None:
-    rights = tuple(DepositRight(supplier.type, supplier.identifier) for supplier in batch.SUPPLIERS)
     with runner.open_home(stack.home) as home:
         runner.import_directory(home, batch.directory(stack.home / "annuaire"), date(2026, 1, 1))
         for code in partners:
-            runner.add_partner(home, runner.Partner(code, f"Opérateur {code}", rights=rights))
+            runner.add_partner(home, partner(code))
+
+
+def partner(code: str) -> runner.Partner:
+    rights = tuple(DepositRight(supplier.type, supplier.identifier) for supplier in batch.SUPPLIERS)
+    return runner.Partner(code, f"Opérateur {code}", rights=rights)
 
 
 # --- a partner --------------------------------------------------------------------------------------------------------

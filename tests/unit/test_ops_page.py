@@ -15,8 +15,9 @@ from pipeline.terms import Terms
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/ops/README.md").read_text(encoding="utf-8")
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs/ops").glob("*.md")))
-# Not on the page: the mistakes in files of reference data, told with their line and remedy, and the details of `verify`.
-ELSEWHERE = re.compile(r"adapters/(table_|directory_|commitment_files)|routing/import_checks|reconcile/|cli/")
+# Not on the page: the mistakes in files of reference data, told with their line and remedy, and the details of `verify`
+# and `audit verify`.
+ELSEWHERE = re.compile(r"adapters/(table_|directory_|commitment_files)|routing/import_checks|reconcile/|audit/|cli/")
 SAYS = {"Said": 0, "_fault": 0, "UnfitSheet": 0, "WrongSetting": 0}  # whose first argument is French
 WORTH_CHARS = 8  # shorter pieces between two values are punctuation
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from edi_airflow.policy import PARIS
-from edi_airflow.steps import home_path, opened
+from edi_airflow.steps import home_path, in_words, opened
 
 if TYPE_CHECKING:
     from pipeline.ports import Said
@@ -38,7 +38,7 @@ def _tell(dag_id: str, state: str, minutes: int) -> bool:
         with opened() as home:
             return alert(home, NAME, dag_id, said, hour)
     except Fault as fault:  # most of all when the ledger is away somebody must hear of it
-        log.warning("%s", fault.in_words())
+        log.warning("%s", in_words(fault))
         return _tell_alone(dag_id, hour, said.because(fault.said))
 
 
@@ -46,6 +46,7 @@ def _tell_alone(dag_id: str, hour: str, said: "Said") -> bool:
     """The same message by the same notifier, without the ledger that remembers what was told."""
     from pipeline import settings
     from pipeline.adapters import notifier
+    from pipeline.cli.layout import shown
 
     if (dag_id, hour) in _told_alone:
         return False
@@ -59,7 +60,7 @@ def _tell_alone(dag_id: str, hour: str, said: "Said") -> bool:
     to = notifier.Notifier(given.command, given.address(home), given.timeout_s, home)
     reached = notifier.tell(to, message)
     for trouble in reached.troubles:
-        log.error("%s", trouble.fr)
+        log.error("%s", shown(trouble.fr))
     if reached.took:
         _told_alone.add((dag_id, hour))
     return reached.took > 0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from edi_airflow.steps import home_path, opened
+from edi_airflow.steps import home_path, in_words, opened
 
 if TYPE_CHECKING:
     from pipeline.ports import DropZone
@@ -134,8 +134,7 @@ class Watcher(BaseEventTrigger):
         try:
             found = await asyncio.get_running_loop().run_in_executor(threads, look)
         except Exception as error:
-            said = getattr(error, "said", None)
-            words = said.fr if said is not None else f"{type(error).__name__}: {error}"
+            words = in_words(error)
             if self._said.get(zone) != words:  # once, not at every look of a night
                 self._said[zone] = words
                 log.warning("drop zones, %s: %s", zone, words)

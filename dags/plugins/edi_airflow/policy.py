@@ -33,6 +33,10 @@ class Wrong(ValueError):
     """A setting, a parameter, a home that is not there: no second try mends it."""
 
 
+class Slip(RuntimeError):
+    """A bug of ours, by its class and its line."""
+
+
 class Broken(RuntimeError):
     """Something does not add up. Trying again would only hide it."""
 

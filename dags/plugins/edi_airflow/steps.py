@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, get_current_context
 
-from edi_airflow.policy import PARIS, Broken, Passing, Wrong
+from edi_airflow.policy import PARIS, Broken, Passing, Slip, Wrong
 
 if TYPE_CHECKING:
     from pipeline.ports import Said
@@ -36,13 +36,17 @@ class Step:
 
     def fault(self, said: "Said") -> None:
         """Hear a fault as it is said."""
-        self.faults.append(said.fr)
-        log.error("%s", said.fr)
+        from pipeline.cli.layout import shown
+
+        self.faults.append(shown(said.fr))  # it may name a file as its issuer did
+        log.error("%s", self.faults[-1])
 
     def told(self, summary: "RunSummary", wakes: Asset | None = None) -> Counts:
         """What a run did, in numbers, told to whom it wakes too."""
+        from pipeline.cli.layout import shown
+
         for said in summary.notices:
-            log.warning("À noter : %s", said.fr)
+            log.warning("À noter : %s", shown(said.fr))
         counts = {
             "received": summary.received, "repeated": summary.repeated, "quarantined": summary.quarantined,
             "flows": summary.flows.total(), "invoices": summary.invoices.total(), "sent": summary.sent.total(),
@@ -56,11 +60,13 @@ class Step:
         """Every line and figure into the log; `Broken` where one is red."""
         for name, figure in found.figures.items():
             log.info("%s %s: %s", found.day, name, figure)
+        from pipeline.cli.layout import shown
+
         for line in found.lines:
             if line.ok:
-                log.info("%s: %s", line.label.fr, line.detail.fr)
+                log.info("%s: %s", line.label.fr, shown(line.detail.fr))
             else:
-                log.error("ROUGE %s : %s ; %s", line.label.fr, line.detail.fr, line.remedy.fr)
+                log.error("ROUGE %s : %s ; %s", line.label.fr, shown(line.detail.fr), line.remedy.fr)
         red = [line.label.fr for line in found.lines if not line.ok]
         if red:
             self._tell_red(str(found.day), red)
@@ -80,14 +86,15 @@ class Step:
         try:
             alert(self.home, "reconcile-broken", day, said)
         except Fault as fault:
-            log.error("%s", fault.in_words())
+            log.error("%s", in_words(fault))
 
 
 @contextmanager
 def step(*, heed: bool = True) -> Iterator[Step]:
     """Open the home for one runner function; without `heed` the caller looks at the faults that it said.
 
-    `Passing` where another try may help, `Wrong` where a person must mend something first; a bug stays what it is.
+    `Passing` where another try may help, `Wrong` where a person must mend something first, `Slip` for a bug. What
+    stands behind them is not told: the texts of drivers and libraries may quote an invoice, and Airflow keeps them all.
     """
     from pipeline.ports import Fault
 
@@ -96,9 +103,32 @@ def step(*, heed: bool = True) -> Iterator[Step]:
             work = Step(home)
             yield work
     except Fault as fault:
-        raise (Passing if is_passing(fault) else Wrong)(fault.in_words()) from fault
+        raise (Passing if is_passing(fault) else Wrong)(in_words(fault)) from None
+    except OSError as error:
+        raise Passing(in_words(error)) from None
+    except Exception as error:
+        if _speaks_for_itself(error):
+            raise
+        raise Slip(in_words(error)).with_traceback(error.__traceback__) from None
     if heed and work.faults:
         raise Passing(f"{len(work.faults)} fault(s), each has its line above; the first one: {work.faults[0]}")
+
+
+def in_words(error: Exception) -> str:
+    """An error for Airflow's log: ours in our words, of any other its class and place, since its text may quote."""
+    from pipeline.adapters.system_errors import slip, where_and_why
+    from pipeline.cli.layout import shown
+    from pipeline.ports import Fault
+
+    if isinstance(error, Fault):
+        return shown(error.in_words())
+    if isinstance(error, OSError):
+        return shown(where_and_why(error).fr)
+    return shown(str(error)) if _speaks_for_itself(error) else slip(error)
+
+
+def _speaks_for_itself(error: Exception) -> bool:
+    return type(error).__module__.partition(".")[0] in {"pipeline", "edi_airflow", "airflow"}
 
 
 def opened(path: Path | None = None) -> "Home":

@@ -53,7 +53,7 @@ def claim(db: Connection, who: str, turn: str, now_ms: int, limits: WorkLimits) 
         for partner in partners:
             ids = _oldest(db, partner, turn, limits)
             if ids:
-                claimed = _open(db, partner, JUDGE, who, now_ms, limits)
+                claimed = open_lot(db, partner, JUDGE, who, now_ms, limits)
                 for part in chunks(ids):
                     db.execute(update(d).where(d.c.id.in_(part)).values(lot_id=claimed.id, attempt=d.c.attempt + 1))
                 return claimed
@@ -77,7 +77,7 @@ def claim_unsent(db: Connection, who: str, now_ms: int, limits: WorkLimits) -> L
     stray = and_(o.c.state.in_(UNSENT), or_(o.c.lot_id.is_(None), o.c.lot_id.not_in(active)))
     if db.execute(select(o.c.name).where(stray).limit(1)).first() is None:
         return swept
-    swept = swept or _open(db, "", DELIVER, who, now_ms, limits)
+    swept = swept or open_lot(db, "", DELIVER, who, now_ms, limits)
     db.execute(update(o).where(stray).values(lot_id=swept.id))
     return swept
 
@@ -232,7 +232,8 @@ def _take(db: Connection, which: ColumnElement[bool], who: str, now_ms: int, lim
     return Lot(*taken) if taken is not None else None
 
 
-def _open(db: Connection, partner: str, kind: str, who: str, now_ms: int, limits: WorkLimits) -> Lot:
+def open_lot(db: Connection, partner: str, kind: str, who: str, now_ms: int, limits: WorkLimits) -> Lot:
+    """A new lot, empty, in the hands of this worker."""
     row = _row(partner, kind, who, now_ms, limits)
     return Lot(db.execute(insert(t.lots).values(**row).returning(t.lots.c.id)).scalar_one(), partner, kind, 1)
 

@@ -1,18 +1,18 @@
 """The two writes of a commit unit: the numbers it reserves, then all that was decided, in bulk.
 
 Both begin with the guarded update of the lot (`claims.guard`): a worker that was taken over writes nothing. Both may be
-repeated: what is there already is left alone.
+repeated: what is there already is left alone. What is decided is made into rows before (`rows_of`), so that the object
+that the unit leaves in the store tells their digest.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 
-from pipeline.adapters.ledger import bulk, locks
+from pipeline.adapters.ledger import audit, bulk, locks, outbox
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import (
     Deposit,
@@ -24,6 +24,7 @@ from pipeline.adapters.ledger.rows import (
     finding_columns,
     moment,
 )
+from pipeline.audit.form import UNIT, Covered, Records, covered
 from pipeline.model import (
     Finding,
     FlowState,
@@ -34,6 +35,7 @@ from pipeline.model import (
     Verdict,
     millionths,
 )
+from pipeline.ports import Fault, Said
 
 NOTHING_TO_TELL = "-"  # no daily file of rejects has to name this flow
 HOLDS_NUMBER = (InvoiceOutcome.INTEGRATED.value, InvoiceOutcome.PENDING.value)
@@ -79,14 +81,23 @@ class DecidedLater:
 
 
 @dataclass(slots=True)
-class _Rows:
-    """What one unit inserts, table by table."""
+class UnitRows:
+    """What one unit inserts, table by table, and what of it the audit chain covers."""
 
+    first: Sequence[Answered] = ()
+    later: Sequence[DecidedLater] = ()
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     invoices: list[dict[str, Any]] = field(default_factory=list)
+    decided: list[dict[str, Any]] = field(default_factory=list)  # changes of invoices that were pending
     findings: list[dict[str, Any]] = field(default_factory=list)
     transitions: list[dict[str, Any]] = field(default_factory=list)
     outbox: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[tuple[str, int, Records]] = field(default_factory=list)
+    cover: Covered = field(init=False)
+
+    @property
+    def ids(self) -> list[int]:
+        return [*(one.deposit.id for one in self.first), *(one.deposit.id for one in self.later)]
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -158,46 +169,45 @@ def _key_order(key: NumberKey) -> tuple[str, str, int, str, str]:
 # --- what was decided -------------------------------------------------------------------------------------------------
 
 
-def commit(db: Connection, lot: Lot, answered: Sequence[Answered], at: datetime) -> bool:
-    """Write all of a unit of first answers; False when it is written already (a COMMIT whose answer was lost)."""
-    locks.share(db, locks.HELD)
-    ids = _still_due(db, lot, [a.deposit.id for a in answered])
-    rows = _Rows()
-    for one in answered:
-        if one.deposit.id in ids:
-            _first_answer(rows, one)
-    if not ids:
-        return False
-    _insert(db, rows, lot, at)
-    _settle_deposits(db, [(a.deposit.id, a.verdict.state) for a in answered])
-    _give_bytes_back(db, [a.deposit.id for a in answered if _holds_nothing(a.verdict)])
-    _free_numbers(db, ids)
-    return True
+def rows_of(first: Sequence[Answered], later: Sequence[DecidedLater] = ()) -> UnitRows:
+    """All that a unit writes: first answers, and what was decided on pending invoices, whose first answer stays."""
+    unit = UnitRows(first, later)
+    for answered in first:
+        _first_answer(unit, answered)
+    for decided in later:
+        _later_answer(unit, decided)
+    unit.cover = covered(unit.groups)
+    unit.groups.clear()
+    return unit
 
 
-def commit_later(db: Connection, lot: Lot, decided: Sequence[DecidedLater], at: datetime) -> bool:
-    """Write what was decided on pending invoices; their first answer stays as it was told."""
+def commit(db: Connection, lot: Lot, unit: UnitRows, at: datetime, result: str = "") -> bool:
+    """Write all of a unit; False when it is written already (a COMMIT whose answer was lost).
+
+    `result`: the SHA-256 of the object that it left in the store.
+    """
     locks.share(db, locks.HELD)
-    ids = _still_due(db, lot, [d.deposit.id for d in decided])
-    if not ids:
+    ids = unit.ids
+    due = _still_due(db, lot, ids)
+    if not due:
         return False
-    rows = _Rows()
-    for one in decided:
-        for invoice in one.changed:
-            rank = invoice.read.rank
-            rows.findings += _findings(one.deposit.id, rank, one.judgement[rank], invoice.findings)
-            db.execute(
-                update(t.invoices)
-                .where(t.invoices.c.deposit_id == one.deposit.id, t.invoices.c.rank == rank)
-                .values(outcome=invoice.outcome.value, receiver=one.receivers.get(rank, ""),
-                        judgement=one.judgement[rank], pending_since=None)
-            )  # fmt: skip
-        rows.transitions += [_transition(x) for x in one.transitions]
-        rows.outbox += [_to_send(x) for x in one.files]
-    _insert(db, rows, lot, at)
-    _settle_deposits(db, [(d.deposit.id, d.state) for d in decided])
-    _give_bytes_back(db, [d.deposit.id for d in decided if d.is_wholly_refused])
-    _free_numbers(db, ids)
+    if len(due) != len(ids):  # this cannot be: the lot is ours, and a unit is written in one piece
+        raise Fault(_IN_PIECES)
+    bulk.add(db, t.invoices, unit.invoices)
+    bulk.add(db, t.findings, unit.findings)
+    # late: other units of this partner wait from here on
+    row = audit.append(db, lot.partner, UNIT, at, unit.cover, result=result, lot=lot.id, attempt=lot.attempt)
+    bulk.add(db, t.verdicts, [verdict | {"audited": row} for verdict in unit.verdicts])
+    for change in unit.decided:
+        mine = (t.invoices.c.deposit_id == change["deposit_id"]) & (t.invoices.c.rank == change["rank"])
+        db.execute(update(t.invoices).where(mine).values(**change, pending_since=None, decided=row))
+    bulk.add(db, t.transitions, [transition | {"audited": row} for transition in unit.transitions])
+    bulk.add(db, t.outbox, [file | {"lot_id": lot.id, "audited": row} for file in unit.outbox])
+    states = [(a.deposit.id, a.verdict.state) for a in unit.first] + [(d.deposit.id, d.state) for d in unit.later]
+    _settle_deposits(db, states)
+    _give_bytes_back(db, [a.deposit.id for a in unit.first if _holds_nothing(a.verdict)])
+    _give_bytes_back(db, [d.deposit.id for d in unit.later if d.is_wholly_refused])
+    _free_numbers(db, due)
     return True
 
 
@@ -210,14 +220,14 @@ def _still_due(db: Connection, lot: Lot, ids: Sequence[int]) -> set[int]:
     return due
 
 
-def _first_answer(rows: _Rows, one: Answered) -> None:
+def _first_answer(unit: UnitRows, one: Answered) -> None:
     deposit, verdict = one.deposit, one.verdict
     read, snapshot = verdict.read, verdict.snapshot
     members = [
         {"name": m.name, "sha256": m.sha256, "size_bytes": m.size_bytes, "kind": m.kind.value, "refused": m.is_refused}
         for m in read.members
     ]
-    rows.verdicts.append({
+    told = {
         "deposit_id": deposit.id, "interface": read.interface, "announced": read.announced,
         "state": verdict.state.value,
         "snapshot": snapshot.name if snapshot else "", "snapshot_day": day_text(snapshot.day) if snapshot else None,
@@ -228,14 +238,44 @@ def _first_answer(rows: _Rows, one: Answered) -> None:
         "members_refused": sum(m["refused"] is True for m in members), "declared": compact(declared(verdict)),
         "expanded_bytes": read.expanded_bytes,
         "rejects_file": "" if any(f.refuses for f in verdict.findings) else NOTHING_TO_TELL,
-    })  # fmt: skip
-    rows.findings += _findings(deposit.id, 0, 1, verdict.findings)
+    }  # fmt: skip
+    found = _findings(deposit.id, 0, 1, verdict.findings)
+    invoices = []
     day = deposit.received.day.isoformat()
     for invoice in verdict.invoices:
-        rows.invoices.append(_invoice(deposit, day, invoice, one.receivers.get(invoice.read.rank, "")))
-        rows.findings += _findings(deposit.id, invoice.read.rank, 1, invoice.findings)
-    rows.transitions += [_transition(x) for x in one.transitions]
-    rows.outbox += [_to_send(x) for x in one.files]
+        invoices.append(_invoice(deposit, day, invoice, one.receivers.get(invoice.read.rank, "")))
+        found += _findings(deposit.id, invoice.read.rank, 1, invoice.findings)
+    unit.verdicts.append(told)
+    unit.invoices += invoices
+    _add(unit, deposit.id, ("verdicts", [told]), ("invoices", invoices))
+    _add_told(unit, deposit.id, found, one.transitions, one.files)
+
+
+def _later_answer(unit: UnitRows, one: DecidedLater) -> None:
+    number = one.deposit.id
+    changes, found = [], []
+    for invoice in one.changed:
+        rank = invoice.read.rank
+        found += _findings(number, rank, one.judgement[rank], invoice.findings)
+        changes.append({"deposit_id": number, "rank": rank, "judgement": one.judgement[rank],
+                        "outcome": invoice.outcome.value, "receiver": one.receivers.get(rank, "")})  # fmt: skip
+    unit.decided += changes
+    _add(unit, number, ("decided", changes))
+    _add_told(unit, number, found, one.transitions, one.files)
+
+
+def _add_told(
+    unit: UnitRows, deposit_id: int, found: list[dict[str, Any]], steps: Iterable[Transition], files: Iterable[ToSend]
+) -> None:
+    transitions, sent = [_transition(x) for x in steps], [outbox.columns(file) for file in files]
+    unit.findings += found
+    unit.transitions += transitions
+    unit.outbox += sent
+    _add(unit, deposit_id, ("findings", found), ("transitions", transitions), ("outbox", sent))
+
+
+def _add(unit: UnitRows, deposit_id: int, *tables: tuple[str, list[dict[str, Any]]]) -> None:
+    unit.groups += [(table, deposit_id, audit.records(table, rows)) for table, rows in tables if rows]
 
 
 def declared(verdict: Verdict) -> dict[str, list[int]]:
@@ -284,20 +324,6 @@ def _transition(x: Transition) -> dict[str, Any]:
             "comment": x.comment, "set_by": x.set_by, "batch": x.batch}  # fmt: skip
 
 
-def _to_send(x: ToSend) -> dict[str, Any]:
-    return {"place": x.place, "name": x.name, "kind": x.kind, "owner": x.owner, "deposit_id": x.deposit_id,
-            "sha256": x.sha256, "size_bytes": x.size_bytes, "state": x.state}  # fmt: skip
-
-
-def _insert(db: Connection, rows: _Rows, lot: Lot, at: datetime) -> None:
-    bulk.add(db, t.verdicts, rows.verdicts)
-    bulk.add(db, t.invoices, rows.invoices)
-    bulk.add(db, t.findings, rows.findings)
-    unit = _audit(db, lot.partner, rows.transitions, at)  # late: other units of this partner wait from here on
-    bulk.add(db, t.transitions, [row | {"audited": unit} for row in rows.transitions])
-    bulk.add(db, t.outbox, [row | {"lot_id": lot.id} for row in rows.outbox])
-
-
 def _settle_deposits(db: Connection, states: Iterable[tuple[int, FlowState]]) -> None:
     """The deposits leave the lot's list of things to do."""
     by_state: dict[FlowState, list[int]] = {}
@@ -328,32 +354,7 @@ def _free_numbers(db: Connection, ids: Iterable[int]) -> None:
         db.execute(delete(n).where(gone))
 
 
-# --- audit ------------------------------------------------------------------------------------------------------------
-
-
-def _audit(db: Connection, partner: str, transitions: Sequence[Mapping[str, Any]], at: datetime) -> int:
-    """Chain one row per unit: an edit or a gap in the transitions of a partner shows in every later hash."""
-    if not transitions:
-        return 0
-    locks.lock(db, "audit", partner)
-    a = t.audit
-    last = db.execute(
-        select(a.c.sequence, a.c.hash).where(a.c.partner == partner).order_by(a.c.sequence.desc()).limit(1)
-    ).first()
-    sequence, previous = (last.sequence + 1, last.hash) if last else (1, "")
-    digest = digest_of(transitions)
-    row = {"partner": partner, "sequence": sequence, "transitions": len(transitions), "digest": digest,
-           "previous": previous, "hash": chained(partner, sequence, len(transitions), digest, previous),
-           "at": moment(at)}  # fmt: skip
-    db.execute(insert(a).values(**row))
-    return sequence
-
-
-def digest_of(transitions: Iterable[Any]) -> str:
-    """SHA-256 of what the transitions say, in the order of deposit, rank and sequence."""
-    told = sorted([x["deposit_id"], x["rank"], x["sequence"], x["status"], x["at"], x["comment"]] for x in transitions)
-    return hashlib.sha256(compact(told).encode()).hexdigest()
-
-
-def chained(partner: str, sequence: int, count: int, digest: str, previous: str) -> str:
-    return hashlib.sha256(f"{partner}|{sequence}|{count}|{digest}|{previous}".encode()).hexdigest()
+_IN_PIECES = Said(
+    "une partie de ce qui était à écrire est déjà répondue ; rien n'est écrit, relancer chorus-edi run",
+    "a part of what was to be written is answered already; nothing is written, run again",
+)

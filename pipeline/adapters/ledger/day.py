@@ -76,12 +76,6 @@ def at_work(db: Connection) -> list[AtWork]:
     return [AtWork(*row) for row in db.execute(query)]
 
 
-def owners(db: Connection) -> list[str]:
-    """Everybody whose objects the store may keep."""
-    several = select(_D.c.partner).union(select(_O.c.owner), select(t.partners.c.code))
-    return sorted(db.execute(several).scalars())
-
-
 def named(db: Connection, owner: str) -> Iterator[str]:
     """The digests of all that rows name for an owner, purged or not, in their order, each once."""
     received = select(_D.c.sha256).where(_D.c.partner == owner, _D.c.is_kept == 1)

@@ -7,10 +7,11 @@ decide the race. Whoever loses it reads the winner in the next try of the whole 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, text, update
+from sqlalchemy import Connection, and_, func, literal, or_, select, text, update
 
-from pipeline.adapters.ledger import bulk
+from pipeline.adapters.ledger import audit, bulk
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import (
     QUARANTINED,
@@ -25,6 +26,8 @@ from pipeline.adapters.ledger.rows import (
     said_column,
     shown,
 )
+from pipeline.audit.form import RECEIVED as IS_RECEIVED
+from pipeline.audit.form import covered
 from pipeline.codes import Severity
 from pipeline.model import PARIS, Finding
 from pipeline.ports import Said
@@ -56,6 +59,10 @@ class Doubles:
 Settle = Callable[[Claimed, Doubles], tuple[Finding, ...]]
 
 
+def _nothing(_registered: list[Deposit]) -> None:
+    """There is nothing to prepare."""
+
+
 def known_claims(db: Connection, partner: str, keys: Iterable[str]) -> frozenset[str]:
     """Of these claim keys, those that a registered deposit has had."""
     known: set[str] = set()
@@ -70,10 +77,16 @@ def claims_like(db: Connection, partner: str, keys: Iterable[str]) -> frozenset[
     c = t.deposits.c.claim
     known: set[str] = set()
     for part in chunks(keys):
-        near = (and_(c >= key + "-", c <= key + "-~") for key in part)
+        near = (and_(c >= key + "-", c <= key + "-~") for key in _filled_up(part))
         where = (t.deposits.c.partner == partner) & or_(c.in_(part), *near)
         known.update(db.execute(select(c).where(where)).scalars())
     return frozenset(known)
+
+
+def _filled_up(keys: Sequence[str]) -> list[str]:
+    """To the next power of two, with the last one again: each length is a statement of its own, and kept compiled."""
+    more = (1 << (len(keys) - 1).bit_length()) - len(keys)
+    return [*keys, *[keys[-1]] * more]
 
 
 def set_apart(db: Connection, partner: str) -> frozenset[str]:
@@ -82,8 +95,35 @@ def set_apart(db: Connection, partner: str) -> frozenset[str]:
     return frozenset(db.execute(select(t.deposits.c.claim).where(where)).scalars())
 
 
-def register(db: Connection, partner: str, claimed: Sequence[Claimed], settle: Settle) -> list[Deposit]:
-    """Write the rows of these files, in their order, unless they are there; returns the new ones."""
+def waiting(db: Connection, partner: str) -> tuple[int, int]:
+    """(files, bytes) of a partner that wait to be judged."""
+    size = func.coalesce(func.sum(t.deposits.c.size_bytes), 0)
+    row = db.execute(select(func.count(), size).where(t.deposits.c.partner == partner, t.DUE)).one()
+    return row[0], int(row[1])
+
+
+def received_between(db: Connection, partner: str, since: datetime, until: datetime, most: int) -> int:
+    """How many deposits of a partner came between two moments, counted up to `most`."""
+    at = t.deposits.c.received_at
+    here = (t.deposits.c.partner == partner) & (at > moment(since)) & (at <= moment(until))
+    some = select(literal(1)).where(here).limit(most).subquery()
+    return int(db.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+def doubles_of(db: Connection, file: Claimed) -> Doubles:
+    """The earlier deposits that a file would meet, were it registered now."""
+    return _Holders(db, file.partner, [file]).doubles(file)
+
+
+def register(
+    db: Connection, partner: str, claimed: Sequence[Claimed], settle: Settle,
+    prepare: Callable[[list[Deposit]], None] = _nothing,
+) -> list[Deposit]:  # fmt: skip
+    """Write the rows of these files, in their order, unless they are there; returns the new ones.
+
+    `prepare` hears of them before they are written: what takes long belongs there, for from the writing on others of
+    this partner wait for the head of its audit chain.
+    """
     done = known_claims(db, partner, [c.claim for c in claimed])
     fresh = [c for c in claimed if c.claim not in done]
     if not fresh:
@@ -114,7 +154,10 @@ def register(db: Connection, partner: str, claimed: Sequence[Claimed], settle: S
             holders.hold(row, holds_bytes=holds_bytes)
         elif state == RECEIVED:
             holders.hold(row, holds_bytes=False, holds_name=False)
-    bulk.add(db, t.deposits, deposits)
+    prepare(registered)
+    cover = covered([("deposits", row["id"], audit.records("deposits", [_covered(row)])) for row in deposits])
+    number = audit.append(db, partner, IS_RECEIVED, fresh[0].received_at, cover, detail={"marks": cover.marks})
+    bulk.add(db, t.deposits, [row | {"audited": number} for row in deposits])
     bulk.add(db, t.flows, flows)
     return registered
 
@@ -122,7 +165,7 @@ def register(db: Connection, partner: str, claimed: Sequence[Claimed], settle: S
 def send_report_again(db: Connection, places: Iterable[tuple[str, str]]) -> None:
     """Put these sent reports back in line: the partner dropped the same flow again and has no report any more."""
     for place, name in places:
-        where = (t.outbox.c.place == place) & (t.outbox.c.name == name) & (t.outbox.c.state == "sent")
+        where = (t.outbox.c.place == place) & (t.outbox.c.name == name) & t.outbox.c.state.in_(("sent", "held"))
         db.execute(update(t.outbox).where(where).values(state="ready", lot_id=None))
 
 
@@ -171,7 +214,12 @@ def _new_ids(db: Connection, count: int) -> Sequence[int]:
     return sorted(db.execute(drawn, {"count": count}).scalars())
 
 
-def _columns(row: Deposit) -> dict[str, object]:
+def _covered(row: dict[str, Any]) -> dict[str, Any]:
+    """As the audit chain covers it: bytes in hexadecimal."""
+    return row | {"name_bytes": row["name_bytes"].hex()}
+
+
+def _columns(row: Deposit) -> dict[str, Any]:
     return {
         "id": row.id, "partner": row.partner, "claim": row.claim, "name_bytes": row.name_bytes, "name": row.name,
         "sha256": row.sha256, "size_bytes": row.size_bytes, "is_kept": int(row.is_kept),

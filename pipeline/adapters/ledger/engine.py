@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 
 from pipeline.adapters.ledger import server
 from pipeline.adapters.ledger.tables import HEAD
@@ -57,6 +57,7 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self.engine = self._readers = engine
         self.on_retry: Callable[[int, str], None] = _unheard  # hears of each try in vain, and its SQLSTATE
+        self.has_refused = False  # a unit of work was given up: a lot may still name whoever wanted to close it
         self.is_sqlite = engine.dialect.name == "sqlite"
         if not self.is_sqlite:
             self._readers = server.readers(engine)
@@ -105,7 +106,9 @@ class Ledger:
         try:
             with self._connect(self.engine, PATIENCE_S) as db, db.execution_options(writes=True).begin():
                 yield db
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not _is_outside(error):
+                raise
             raise Fault(self._broke(_REFUSED, error)) from error
 
     @contextmanager
@@ -114,7 +117,9 @@ class Ledger:
         try:
             with self._connect(self._readers, PATIENCE_S) as db, db.begin():
                 yield db
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not _is_outside(error):
+                raise
             raise Fault(self._broke(_UNREAD, error)) from error
 
     def write(self, unit: Callable[[Connection], T]) -> T:
@@ -138,6 +143,7 @@ class Ledger:
                 if transaction is not None and self._went_through(transaction):
                     return done
                 if not self._is_worth_another(error, attempt) or time.monotonic() > until:
+                    self.has_refused = True
                     raise Fault(self._broke(_REFUSED, error)) from error
                 self.on_retry(attempt, _sqlstate(error))
             _pause(attempt)
@@ -163,6 +169,7 @@ class Ledger:
             with self._connect(self.engine, PATIENCE_S) as db:
                 return server.went_through(db, transaction)
         except DBAPIError as error:
+            self.has_refused = True
             raise Fault(self._broke(_REFUSED, error)) from error
 
     def _is_worth_another(self, error: DBAPIError, attempt: int) -> bool:
@@ -179,7 +186,9 @@ class Ledger:
         return what.because(_words(error)).at(str(self.engine.url.database)).then(_RESTORE)
 
     def _broke(self, what: Said, error: DBAPIError) -> Said:
-        return what.because(_words(error)).then(_RUN_AGAIN) if self.is_sqlite else server.told(error)
+        if not self.is_sqlite:
+            return server.told(error)
+        return what.because(_words(error)).then(_RESTORE if type(error) is DatabaseError else _RUN_AGAIN)
 
 
 def now_ms(db: Connection) -> int:
@@ -197,6 +206,12 @@ def _newer(found: str) -> Said:
         f"le registre est d'une version plus récente de chorus-edi ({found}, ici {HEAD}) ; installer cette version",
         f"the ledger is of a newer version of chorus-edi ({found}, here {HEAD}); install that version",
     )
+
+
+def _is_outside(error: DatabaseError) -> bool:
+    """The disk, the server or the link failed, not what we asked. SQLite says of pages that it cannot trust no more
+    than that it is an error of the database."""
+    return isinstance(error, OperationalError) or type(error) is DatabaseError
 
 
 def _sqlstate(error: DBAPIError) -> str:

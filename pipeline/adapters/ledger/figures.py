@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from pipeline.adapters.ledger import held
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import CLAIMED, UNSENT
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, moment
@@ -101,7 +102,8 @@ def left_unsent(db: Connection, before: datetime) -> dict[str, int]:
 
 def set_apart(db: Connection) -> tuple[Apart, ...]:
     """What is set apart, partner by partner."""
-    query = select(_D.c.id, _D.c.partner, _D.c.is_kept, _D.c.received_at).where(_D.c.state == QUARANTINED)
+    mine = (_D.c.state == QUARANTINED) & ~held.has_report()  # what a restore set apart is a red line of `verify`
+    query = select(_D.c.id, _D.c.partner, _D.c.is_kept, _D.c.received_at).where(mine)
     flows: dict[str, list[int]] = {}
     others: dict[str, list[str]] = {}
     for row in db.execute(query.order_by(_D.c.id)):

@@ -1,15 +1,16 @@
 """What waits: pending invoices, quarantined deposits, and the decisions that operators take on them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.sql import ColumnElement
 
-from pipeline.adapters.ledger import locks
+from pipeline.adapters.ledger import audit, locks
 from pipeline.adapters.ledger import tables as t
-from pipeline.adapters.ledger.bulk import if_absent
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, chunks, moment, storable
+from pipeline.audit.form import DECISION, covered
 from pipeline.model import InvoiceOutcome
 from pipeline.ports import Fault, Said
 
@@ -32,6 +33,9 @@ class Decision:
     choice: str
     operator: str
     reason: str
+
+
+QUARANTINE_OVER = Decision(REFUSE, "chorus-edi", "quarantine is over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,13 @@ def decisions_on(db: Connection, ids: Iterable[int]) -> dict[int, dict[int, Deci
 def decide(db: Connection, deposit_id: int, ranks: Iterable[int], decision: Decision, at: datetime) -> None:
     """Record a decision on pending invoices; the deposit is due again."""
     locks.lock(db, locks.HELD)  # a unit that settles one of them now is waited for
+    ranks = sorted(ranks)
     for rank in ranks:
         i = t.invoices
         outcome = db.execute(select(i.c.outcome).where(i.c.deposit_id == deposit_id, i.c.rank == rank)).scalar()
         if outcome != InvoiceOutcome.PENDING.value:
             raise Fault(_SETTLED)
-        _record(db, deposit_id, rank, decision, at)
+    _record(db, deposit_id, ranks, decision, at)
     db.execute(update(t.deposits).where(t.deposits.c.id == deposit_id).values(again=1))
 
 
@@ -105,25 +110,48 @@ def due_again(
 
 
 def release(db: Connection, deposit_id: int, decision: Decision, at: datetime) -> None:
-    """Give a quarantined deposit back to the line: it will be refused by FIL-007 without being read.
+    """Give a quarantined deposit back to the line. An operator's word refuses it by FIL-007 without its being read;
+    when its time is over (`QUARANTINE_OVER`) only those of its files that still kill their reader are.
 
     One that is in the line already is left alone.
     """
     d = t.deposits
-    where = (d.c.id == deposit_id) & (d.c.state == QUARANTINED)
+    where = (d.c.id == deposit_id) & (d.c.state == QUARANTINED) & ~has_report()
     if db.execute(update(d).where(where).values(state=RECEIVED, lot_id=None)).rowcount:
-        _record(db, deposit_id, 0, decision, at)
+        _record(db, deposit_id, [0], decision, at)
 
 
-def _record(db: Connection, deposit_id: int, rank: int, decision: Decision, at: datetime) -> None:
-    row = {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": storable(decision.operator),
-           "reason": storable(decision.reason), "at": moment(at)}  # fmt: skip
-    if db.execute(if_absent(db, t.decisions).values(**row).returning(t.decisions.c.rank)).first() is None:
+def _record(db: Connection, deposit_id: int, ranks: Sequence[int], decision: Decision, at: datetime) -> None:
+    d = t.decisions
+    partner = db.execute(select(t.deposits.c.partner).where(t.deposits.c.id == deposit_id)).scalar_one()
+    rows = [
+        {"deposit_id": deposit_id, "rank": rank, "choice": decision.choice, "operator": storable(decision.operator),
+         "reason": storable(decision.reason), "at": moment(at)}
+        for rank in ranks
+    ]  # fmt: skip
+    cover = covered([("decisions", deposit_id, audit.records("decisions", rows))])
+    number = audit.append(db, partner, DECISION, at, cover, detail={"marks": cover.marks})
+    # whoever decides holds the head of the chain: what another one decided before is there to be seen
+    taken = select(d.c.rank).where(d.c.deposit_id == deposit_id, d.c.rank.in_(ranks)).limit(1)
+    if db.execute(taken).first() is not None:
         raise Fault(_DECIDED)
+    for row in rows:
+        db.execute(insert(d).values(**row, audited=number))
+
+
+def has_report() -> ColumnElement[bool]:
+    """A deposit that has a report although it is set apart: a restore put it there, and nothing answers it again."""
+    o = t.outbox
+    return select(o.c.name).where(o.c.deposit_id == t.deposits.c.id, o.c.kind == "CSO").exists()
+
+
+def is_reported(db: Connection, deposit_id: int) -> bool:
+    d = t.deposits
+    return db.execute(select(d.c.id).where(d.c.id == deposit_id, has_report())).first() is not None
 
 
 def overdue_in_quarantine(db: Connection, before: datetime) -> list[int]:
     """Quarantined deposits whose bytes we keep, received before a moment."""
     d = t.deposits
-    where = (d.c.state == QUARANTINED) & (d.c.is_kept == 1) & (d.c.received_at < moment(before))
+    where = (d.c.state == QUARANTINED) & (d.c.is_kept == 1) & (d.c.received_at < moment(before)) & ~has_report()
     return list(db.execute(select(d.c.id).where(where).order_by(d.c.id)).scalars())

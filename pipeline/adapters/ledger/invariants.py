@@ -5,20 +5,24 @@ With a `day` (ISO, in Paris) only what was received on that business day.
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Integer, and_, cast, func, select, true
+from sqlalchemy import Connection, Integer, and_, case, cast, func, or_, select, true
 from sqlalchemy.sql import ColumnElement, Select
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.bulk import streamed
-from pipeline.adapters.ledger.commits import HOLDS_NUMBER, chained, digest_of
+from pipeline.adapters.ledger.commits import HOLDS_NUMBER
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED
-from pipeline.model import InvoiceOutcome
-from pipeline.reconcile import ANSWERED, Booked, InvoiceAt, Link, Read
+from pipeline.audit.form import RESULTS, room
+from pipeline.model import FlowState, InvoiceOutcome, Received
+from pipeline.reconcile import ANSWERED, Booked, InvoiceAt, Read
+from pipeline.returns import names
 
 _D, _I, _V, _O = t.deposits, t.invoices, t.verdicts, t.outbox
 _INTEGRATED = InvoiceOutcome.INTEGRATED.value
+_FLOW_ID_CHARS, _CODE_CHARS = 25, 6  # at the end of a name: our code, four digits, fifteen of the digest
+_WHENEVER = datetime(1970, 1, 1, tzinfo=UTC)  # no name hangs on a moment
 _HALF = 1_000_000_000  # a sum is made of two: the integer sum of SQLite overflows on two of the largest totals
 
 
@@ -27,29 +31,53 @@ def states(db: Connection, day: str = "") -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-def unanswered(db: Connection, day: str = "") -> list[str]:
+def unanswered(db: Connection, day: str = "") -> Iterator[str]:
     """Answered by their state, without a verdict."""
     query = select(_D).outerjoin(_V, _V.c.deposit_id == _D.c.id).where(_on(day))
     return _names(db, query.where(_D.c.state.in_(ANSWERED), _V.c.deposit_id.is_(None)))
 
 
-def answered_too_early(db: Connection, day: str = "") -> list[str]:
+def answered_too_early(db: Connection, day: str = "") -> Iterator[str]:
     """With a verdict, and not answered by their state."""
     query = select(_D).join(_V, _V.c.deposit_id == _D.c.id).where(_on(day))
     return _names(db, query.where(_D.c.state.not_in(ANSWERED)))
 
 
+def misstated(db: Connection, day: str = "") -> Iterator[tuple[str, str]]:
+    """Answered deposits, and their state, that is not what became of their invoices (`judge.state_of`)."""
+    integrated, refused, pending = (_how_many(outcome) for outcome in InvoiceOutcome)
+    is_short = or_(refused > 0, _V.c.members_refused > 0)
+    state = case(
+        (and_(pending > 0, or_(is_short, integrated > 0)), FlowState.PARTIAL.value),
+        (pending > 0, FlowState.WAITING.value),
+        (and_(integrated > 0, is_short), FlowState.PARTIAL.value),
+        (integrated > 0, FlowState.INTEGRATED.value),
+        else_=FlowState.REJECTED.value,
+    )
+    query = (
+        select(_D.c.partner, _D.c.name, _D.c.state)
+        .join(_V, _V.c.deposit_id == _D.c.id)
+        .outerjoin(_I, _I.c.deposit_id == _D.c.id)
+        .where(_D.c.state.in_(ANSWERED), _on(day))
+        .group_by(_D.c.id, _D.c.partner, _D.c.name, _D.c.state, _V.c.members_refused)
+        .having(_D.c.state != state)
+        .order_by(_D.c.id)
+    )
+    for r in streamed(db, query):
+        yield f"{r.partner}/{r.name}", r.state
+
+
 def read(db: Connection, day: str = "") -> Iterator[Read]:
-    query = select(_D.c.partner, _D.c.name, _V.c.declared).join(_V, _V.c.deposit_id == _D.c.id).where(_on(day))
-    for row in streamed(db, query.order_by(_D.c.id)):
+    query = select(_D.c.id, _D.c.partner, _D.c.name, _V.c.declared).join(_V, _V.c.deposit_id == _D.c.id)
+    for row in streamed(db, query.where(_on(day)).order_by(_D.c.id)):
         for currency, (count, without, total) in json.loads(row.declared).items():
-            yield Read(f"{row.partner}/{row.name}", currency, count, without, total)
+            yield Read(f"{row.partner}/{row.name}", currency, count, without, total, row.id)
 
 
 def booked(db: Connection, day: str = "") -> Iterator[Booked]:
     query = (
         select(
-            _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome, func.count(),
+            _I.c.deposit_id, _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome, func.count(),
             func.sum(func.coalesce(_I.c.total_millionths // _HALF, 0)),
             func.sum(func.coalesce(_I.c.total_millionths % _HALF, 0)), func.count(_I.c.total_millionths),
         )
@@ -58,25 +86,56 @@ def booked(db: Connection, day: str = "") -> Iterator[Booked]:
         .group_by(_I.c.deposit_id, _D.c.partner, _D.c.name, _I.c.currency, _I.c.outcome)
         .order_by(_I.c.deposit_id, _I.c.currency, _I.c.outcome)
     )  # fmt: skip
-    for partner, name, currency, outcome, count, high, low, summed in streamed(db, query):
+    for deposit, partner, name, currency, outcome, count, high, low, summed in streamed(db, query):
         total = int(high) * _HALF + int(low)
-        yield Booked(f"{partner}/{name}", currency, outcome, count, count - summed, total)
+        yield Booked(f"{partner}/{name}", currency, outcome, count, count - summed, total, deposit)
 
 
-def reports(db: Connection, day: str = "") -> dict[str, int]:
-    """Answered deposit -> how many reports it has."""
+def count_answered(db: Connection, day: str = "") -> int:
+    query = select(func.count()).select_from(_D).where(_D.c.state.in_(ANSWERED), _on(day))
+    return int(db.execute(query).scalar_one())
+
+
+def wrong_reports(db: Connection, day: str = "") -> Iterator[tuple[str, int]]:
+    """Answered deposits that have not exactly one report, and how many they have."""
     own = and_(_O.c.deposit_id == _D.c.id, _O.c.kind == "CSO")
     query = (
         select(_D.c.id, _D.c.partner, _D.c.name, func.count(_O.c.name).label("reports"))
         .outerjoin(_O, own)
         .where(_D.c.state.in_(ANSWERED), _on(day))
         .group_by(_D.c.id, _D.c.partner, _D.c.name)
+        .having(func.count(_O.c.name) != 1)
         .order_by(_D.c.id)
     )
-    return {f"{r.partner}/{r.name} ({r.id})": r.reports for r in db.execute(query)}
+    for r in streamed(db, query):
+        yield f"{r.partner}/{r.name} ({r.id})", r.reports
 
 
-def reports_of_repeated(db: Connection, day: str = "") -> list[str]:
+def misnamed_reports(db: Connection, day: str = "") -> Iterator[str]:
+    """Answered deposits with a report whose name, folder or owner does not follow from partner, flow name and bytes.
+
+    Our application code and the interface code are taken from the name itself: the settings may change, and a name that
+    announces nothing readable has none.
+    """
+    query = (
+        select(
+            _D.c.partner, _D.c.name, _D.c.sha256, _D.c.received_at, _V.c.announced, _O.c.place, _O.c.owner,
+            _O.c.name.label("report"),
+        )
+        .join(_V, _V.c.deposit_id == _D.c.id)
+        .join(_O, and_(_O.c.deposit_id == _D.c.id, _O.c.kind == "CSO"))
+        .where(_on(day))
+        .order_by(_D.c.id)
+    )  # fmt: skip
+    for r in streamed(db, query):
+        received = Received(r.partner, r.name, r.sha256, 0, _WHENEVER)
+        ours = r.report[-_FLOW_ID_CHARS:][:_CODE_CHARS]
+        expected = names.report_name(received, r.announced, ours)
+        if (r.report, r.place, r.owner) != (expected, f"drop/{r.partner}", r.partner):
+            yield f"{r.partner}/{r.name}"
+
+
+def reports_of_repeated(db: Connection, day: str = "") -> Iterator[str]:
     where = _on(day) & _D.c.state.in_((REPEATED, RECEIVED, QUARANTINED)) & (_O.c.kind == "CSO")
     return _names(db, select(_D).join(_O, _O.c.deposit_id == _D.c.id).where(where))
 
@@ -92,20 +151,20 @@ def steps(db: Connection) -> Iterator[tuple[InvoiceAt, int, str]]:
         yield InvoiceAt(f"{r.partner}/{r.name}", r.rank), r.sequence, r.status
 
 
-def integrated_untold(db: Connection) -> list[InvoiceAt]:
+def integrated_untold(db: Connection) -> Iterator[InvoiceAt]:
     x = t.transitions
     told = and_(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank, x.c.status == "03")
     query = _invoices().outerjoin(x, told).where(_I.c.outcome == _INTEGRATED, x.c.rank.is_(None))
     return _invoices_at(db, query)
 
 
-def others_told(db: Connection) -> list[InvoiceAt]:
+def others_told(db: Connection) -> Iterator[InvoiceAt]:
     x = t.transitions
     told = and_(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank, x.c.status == "01")
     return _invoices_at(db, _invoices().join(x, told).where(_I.c.outcome != _INTEGRATED))
 
 
-def holders_without_claim(db: Connection) -> list[InvoiceAt]:
+def holders_without_claim(db: Connection) -> Iterator[InvoiceAt]:
     n, other = t.number_claims, t.number_claims.alias()
     mine = and_(n.c.deposit_id == _I.c.deposit_id, n.c.rank == _I.c.rank)
     can_hold = and_(_I.c.number != "", _I.c.supplier != "", _I.c.issued.is_not(None))
@@ -119,7 +178,7 @@ def holders_without_claim(db: Connection) -> list[InvoiceAt]:
     return _invoices_at(db, query)
 
 
-def claims_without_holder(db: Connection) -> list[str]:
+def claims_without_holder(db: Connection) -> Iterator[str]:
     """Numbers of flows that are answered and whose invoice is neither integrated nor pending."""
     n = t.number_claims
     holder = and_(n.c.deposit_id == _I.c.deposit_id, n.c.rank == _I.c.rank, _I.c.outcome.in_(HOLDS_NUMBER))
@@ -130,18 +189,19 @@ def claims_without_holder(db: Connection) -> list[str]:
         .where(_D.c.state.in_(ANSWERED), _I.c.rank.is_(None))
         .order_by(n.c.supplier, n.c.number)
     )
-    return [f"{r.supplier}/{r.number}/{r.year}" for r in db.execute(query)]
+    for r in streamed(db, query):
+        yield f"{r.supplier}/{r.number}/{r.year}"
 
 
 def count_claims(db: Connection) -> int:
     return int(db.execute(select(func.count()).select_from(t.number_claims)).scalar_one())
 
 
-def kept_for_nothing(db: Connection) -> list[str]:
+def kept_for_nothing(db: Connection) -> Iterator[str]:
     return _names(db, _flows().where(t.flows.c.holds_bytes == 1, _D.c.state.in_(ANSWERED), ~_has_something()))
 
 
-def given_away(db: Connection) -> list[str]:
+def given_away(db: Connection) -> Iterator[str]:
     """Flows with something in them that hold their bytes no more, and doubled nothing."""
     where = and_(t.flows.c.holds_bytes == 0, _D.c.state.in_(ANSWERED), _D.c.first_id.is_(None), _has_something())
     return _names(db, _flows().where(where))
@@ -150,7 +210,8 @@ def given_away(db: Connection) -> list[str]:
 def objects(db: Connection) -> Iterator[tuple[str, str]]:
     """(owner, SHA-256) of everything that must be in the store, each once: what was purged need not."""
     received = select(_D.c.partner.label("owner"), _D.c.sha256).where(_D.c.is_kept == 1)
-    kept = received.union(select(_O.c.owner, _O.c.sha256)).subquery()
+    results = select((t.audit.c.partner + room("", RESULTS)).label("owner"), t.audit.c.result)
+    kept = received.union(select(_O.c.owner, _O.c.sha256), results.where(t.audit.c.result != "")).subquery()
     query = select(kept).where(~_purged(kept.c.owner, kept.c.sha256)).order_by(kept.c.owner, kept.c.sha256)
     for row in streamed(db, query):
         yield row.owner, row.sha256
@@ -161,33 +222,6 @@ def to_send(db: Connection) -> Iterator[tuple[str, str, str]]:
     query = select(_O).where(~_purged(_O.c.owner, _O.c.sha256)).order_by(_O.c.place, _O.c.name)
     for r in streamed(db, query):
         yield f"{r.place}/{r.name}", r.owner, r.sha256
-
-
-def links(db: Connection) -> Iterator[Link]:
-    """Each audit row with what it covers today, read in one pass: one query a row takes a minute on 300,000 steps."""
-    a, x = t.audit, t.transitions
-    query = select(x, _D.c.partner).join(_D, _D.c.id == x.c.deposit_id).order_by(_D.c.partner, x.c.audited)
-    covered = groupby(streamed(db, query), key=lambda row: (row.partner, row.audited))
-    at, rows = next(covered, (None, iter(())))
-    for r in db.execute(select(a).order_by(a.c.partner, a.c.sequence)).all():
-        here = (r.partner, r.sequence)
-        while at is not None and at < here:  # in no row of the chain: `unaudited` tells it
-            at, rows = next(covered, (None, iter(())))
-        mine = [row._mapping for row in rows] if at == here else []
-        again = chained(r.partner, r.sequence, len(mine), digest_of(mine), r.previous)
-        yield Link(r.partner, r.sequence, r.previous, r.hash, again)
-
-
-def unaudited(db: Connection) -> list[tuple[InvoiceAt, int]]:
-    x, a = t.transitions, t.audit
-    query = (
-        select(_D.c.partner, _D.c.name, x.c.rank, x.c.sequence)
-        .join(_D, _D.c.id == x.c.deposit_id)
-        .outerjoin(a, and_(a.c.partner == _D.c.partner, a.c.sequence == x.c.audited))
-        .where(a.c.sequence.is_(None))
-        .order_by(x.c.deposit_id, x.c.rank, x.c.sequence)
-    )
-    return [(InvoiceAt(f"{r.partner}/{r.name}", r.rank), r.sequence) for r in db.execute(query)]
 
 
 def expired_leases(db: Connection, now_ms: int) -> tuple[list[str], int]:
@@ -216,10 +250,15 @@ def _invoices() -> Select[tuple[object, ...]]:
     return select(_D.c.partner, _D.c.name, _I.c.rank).select_from(_I).join(_D, _D.c.id == _I.c.deposit_id)
 
 
-def _names(db: Connection, query: Select[tuple[object, ...]]) -> list[str]:
-    return [f"{r.partner}/{r.name}" for r in db.execute(query.order_by(_D.c.id))]
+def _names(db: Connection, query: Select[tuple[object, ...]]) -> Iterator[str]:
+    for r in streamed(db, query.order_by(_D.c.id)):
+        yield f"{r.partner}/{r.name}"
 
 
-def _invoices_at(db: Connection, query: Select[tuple[object, ...]]) -> list[InvoiceAt]:
-    ordered = query.order_by(_I.c.deposit_id, _I.c.rank)
-    return [InvoiceAt(f"{r.partner}/{r.name}", r.rank) for r in db.execute(ordered)]
+def _invoices_at(db: Connection, query: Select[tuple[object, ...]]) -> Iterator[InvoiceAt]:
+    for r in streamed(db, query.order_by(_I.c.deposit_id, _I.c.rank)):
+        yield InvoiceAt(f"{r.partner}/{r.name}", r.rank)
+
+
+def _how_many(outcome: InvoiceOutcome) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((_I.c.outcome == outcome.value, 1), else_=0)), 0)

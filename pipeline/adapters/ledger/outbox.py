@@ -1,7 +1,8 @@
 """The outbox: names and digests of bytes that are stored already. Sending copies them; nothing is rendered twice.
 
 `ready` -> write under the temporary name -> `uploaded` -> rename -> `sent`. A row that is `uploaded` and whose
-temporary name is gone was delivered: the partner may have fetched it since.
+temporary name is gone was delivered: the partner may have fetched it since. `held`: a ledger that was restored from a
+backup cannot know whether it was sent; it waits for an operator's word (`decide`), or until the same flow comes again.
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,13 @@ from pipeline.adapters.ledger import bulk
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import Lot, ToSend, chunks
 
-READY, UPLOADED, SENT = "ready", "uploaded", "sent"
+READY, UPLOADED, SENT, HELD = "ready", "uploaded", "sent", "held"
 
 
 def unsent(db: Connection, lot: Lot) -> list[ToSend]:
     """What this lot still has to send, in the order of the deposits."""
     o = t.outbox
-    where = (o.c.lot_id == lot.id) & (o.c.state != SENT)
+    where = (o.c.lot_id == lot.id) & o.c.state.in_((READY, UPLOADED))
     rows = db.execute(select(o).where(where).order_by(o.c.deposit_id, o.c.kind, o.c.place, o.c.name))
     return [_row(r) for r in rows]
 
@@ -33,22 +34,26 @@ def advance(db: Connection, lot: Lot, files: Sequence[ToSend], before: str, afte
         db.execute(update(o).where(where).values(state=after))
 
 
-def add(db: Connection, files: Sequence[ToSend], lot: Lot | None) -> None:
-    """Put files in line, unless they are there."""
-    rows = [
-        {"place": f.place, "name": f.name, "kind": f.kind, "owner": f.owner, "deposit_id": f.deposit_id,
-         "sha256": f.sha256, "size_bytes": f.size_bytes, "state": READY, "lot_id": lot.id if lot else None}
-        for f in files
-    ]  # fmt: skip
+def add(db: Connection, files: Sequence[ToSend], lot: Lot | None, audited: int = 0) -> None:
+    """Put files in line, unless they are there; `audited`: the row of the audit chain that covers them."""
+    more = {"lot_id": lot.id if lot else None, "audited": audited}
+    rows = [columns(file) | {"state": READY} | more for file in files]
     bulk.add_absent(db, t.outbox, rows)
 
 
+def columns(file: ToSend) -> dict[str, Any]:
+    """The columns of a file to send."""
+    return {"place": file.place, "name": file.name, "kind": file.kind, "owner": file.owner,
+            "deposit_id": file.deposit_id, "sha256": file.sha256, "size_bytes": file.size_bytes,
+            "state": file.state}  # fmt: skip
+
+
 def reports_of(db: Connection, ids: Sequence[int]) -> dict[int, ToSend]:
-    """The integration report of each of these deposits, where it was sent."""
+    """The integration report of each of these deposits, where it was sent, or may have been."""
     o = t.outbox
     found: dict[int, ToSend] = {}
     for part in chunks(ids):
-        where = o.c.deposit_id.in_(part) & (o.c.kind == "CSO") & (o.c.state == SENT)
+        where = o.c.deposit_id.in_(part) & (o.c.kind == "CSO") & o.c.state.in_((SENT, HELD))
         for r in db.execute(select(o).where(where)):
             found[r.deposit_id] = _row(r)
     return found

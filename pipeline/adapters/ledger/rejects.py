@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import groupby
 
 from sqlalchemy import Connection, Select, and_, bindparam, insert, literal, select, update
 
-from pipeline.adapters.ledger import outbox
+from pipeline.adapters.ledger import audit, outbox
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import Lot, ToSend, chunks, column_finding
+from pipeline.audit.form import REJECTS, covered
 from pipeline.model import Finding, InvoiceOutcome
 
 _REFUSING = ("fatal", "error")
@@ -61,12 +63,25 @@ def next_part(db: Connection, partner: str, supplier: str, day: date) -> int:
     return (last or 0) + 1
 
 
-def record(db: Connection, lot: Lot, files: Sequence[DailyFile]) -> None:
+def record(db: Connection, lot: Lot, files: Sequence[DailyFile], at: datetime) -> None:
     """Say which file tells what, and put the files in line."""
+    for partner, several in groupby(sorted(files, key=lambda one: one.partner), key=lambda one: one.partner):
+        theirs = list(several)
+        rows = [
+            {"partner": partner, "supplier": one.supplier, "day": one.day.isoformat(), "ordinal": one.part,
+             "name": one.file.name, "invoices": len(one.told)}
+            for one in theirs
+        ]  # fmt: skip
+        sent = [outbox.columns(one.file) for one in theirs]
+        cover = covered(
+            [("outbox", 0, audit.records("outbox", sent)), ("reject_days", 0, audit.records("reject_days", rows))]
+        )
+        number = audit.append(
+            db, partner, REJECTS, at, cover, detail={"marks": cover.marks}, lot=lot.id, attempt=lot.attempt
+        )
+        db.execute(insert(t.reject_days), [row | {"audited": number} for row in rows])
+        outbox.add(db, [one.file for one in theirs], lot, number)
     for one in files:
-        row = {"partner": one.partner, "supplier": one.supplier, "day": one.day.isoformat(), "ordinal": one.part,
-               "name": one.file.name, "invoices": len(one.told)}  # fmt: skip
-        db.execute(insert(t.reject_days).values(**row))
         for table, ranked in ((t.invoices, True), (t.verdicts, False)):
             told = [(d, r) for d, r in one.told if (r > 0) is ranked]
             where = table.c.deposit_id == bindparam("b_id")
@@ -75,7 +90,6 @@ def record(db: Connection, lot: Lot, files: Sequence[DailyFile]) -> None:
             rows = [{"b_id": d, "b_rank": r} if ranked else {"b_id": d} for d, r in told]
             if rows:
                 db.execute(update(table).where(where).values(rejects_file=one.file.name), rows)
-    outbox.add(db, [one.file for one in files], lot)
 
 
 def _invoices(today: date) -> Select[tuple[object, ...]]:

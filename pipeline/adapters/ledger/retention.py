@@ -8,16 +8,18 @@ transaction writes at a time), so that no bytes go on which somebody has just co
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Label, Select, and_, case, delete, exists, func, or_, select, true, union_all
 from sqlalchemy import tuple_ as pair
 from sqlalchemy.sql import ColumnElement
 
-from pipeline.adapters.ledger import bulk, locks
+from pipeline.adapters.ledger import audit, bulk, locks
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import UNSENT
-from pipeline.adapters.ledger.rows import REPEATED, chunks, moment
+from pipeline.adapters.ledger.rows import REPEATED, chunks, moment, storable
+from pipeline.audit.form import PURGE, RETURNED
 from pipeline.model import PARIS, InvoiceOutcome
 from pipeline.reconcile import ANSWERED
 
@@ -143,11 +145,15 @@ class Purged(Exception):
         self.keys = keys
 
 
-def write_off(db: Connection, before: date, keys: Sequence[Key], at: datetime) -> None:
-    """Say that the bytes of these go; only of those that may go still."""
+def write_off(db: Connection, before: date, keys: Sequence[Key], at: datetime, operator: str) -> None:
+    """Say that the bytes of these go, and who says so; only of those that may go still."""
     locks.lock(db, _PURGED)
-    rows = [{"owner": one.owner, "sha256": one.sha256, "at": moment(at)} for one in past(db, before, keys)]
-    bulk.add_absent(db, _P, rows)
+    going = [one for one in past(db, before, keys) if not one.is_purged]
+    for owner, several in groupby(going, key=lambda one: one.owner):  # sorted
+        objects = [one.sha256 for one in several]
+        detail = {"operator": storable(operator), "before": before.isoformat(), "objects": objects}
+        audit.append(db, owner, PURGE, at, detail=detail)
+    bulk.add(db, _P, [{"owner": one.owner, "sha256": one.sha256, "at": moment(at)} for one in going])
 
 
 def may_go(db: Connection, before: date, keys: Sequence[Key]) -> list[Object]:
@@ -156,10 +162,14 @@ def may_go(db: Connection, before: date, keys: Sequence[Key]) -> list[Object]:
     return [one for one in past(db, before, keys) if one.is_purged]
 
 
-def came_back(db: Connection, keys: Iterable[Key]) -> None:
+def came_back(db: Connection, keys: Iterable[Key], at: datetime) -> None:
     """These were not purged after all, or are being stored anew."""
+    back: list[Key] = []
     for part in chunks(sorted(keys)):
-        db.execute(delete(_P).where(pair(_P.c.owner, _P.c.sha256).in_(part)))
+        gone = delete(_P).where(pair(_P.c.owner, _P.c.sha256).in_(part)).returning(_P.c.owner, _P.c.sha256)
+        back += [(r.owner, r.sha256) for r in db.execute(gone)]
+    for owner, several in groupby(sorted(back), key=lambda key: key[0]):
+        audit.append(db, owner, RETURNED, at, detail={"objects": [sha256 for _, sha256 in several]})
 
 
 def among(db: Connection, keys: Iterable[Key]) -> frozenset[Key]:

@@ -31,6 +31,7 @@ class Partner:
     roles: tuple[str, ...] = ("recipient", "accountant")
     lang: str = "fr"
     until: date | None = None  # the last day on which it may drop
+    quota: Mapping[str, int] = field(default_factory=dict)  # what stands above `[quota]` of the settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from pipeline.ports import Fault, Said
@@ -80,10 +80,9 @@ _NEVER = (
 
 def engine_at(url: str, password: str) -> Engine:
     """A pool of connections; the password apart, or in the URL. TLS is what the URL says (`?sslmode=verify-full`)."""
-    try:
-        given = make_url(url)
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
-        raise Fault(_UNREADABLE) from error
+    given = _parsed(url)
+    if given is None:
+        raise Fault(_UNREADABLE)
     if given.get_backend_name() not in {"postgresql", "postgres"} or not given.database:
         raise Fault(_UNREADABLE)
     given = given.set(drivername="postgresql+psycopg")
@@ -100,6 +99,14 @@ def engine_at(url: str, password: str) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _parsed(url: str) -> URL | None:
+    """None where it cannot be read. What SQLAlchemy says then may hold a piece of the password: it goes nowhere."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        return None
 
 
 def readers(engine: Engine) -> Engine:

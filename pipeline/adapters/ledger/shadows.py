@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
+from pipeline.adapters.ledger import audit, held
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import CLAIMED
 from pipeline.adapters.ledger.rows import (
@@ -20,6 +21,7 @@ from pipeline.adapters.ledger.rows import (
     deposit,
     moment,
 )
+from pipeline.audit.form import OPERATION, SHADOW, covered
 from pipeline.model import Finding, InvoiceOutcome
 
 REPROCESS, SUBMIT = "reprocess", "submit"
@@ -34,6 +36,7 @@ class Stands:
     has_pending: bool
     is_at_work: bool  # a worker has it in its lot
     is_faulted: bool  # it met a fault of ours
+    is_told: bool = False  # it has a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,18 @@ def selected(db: Connection, flow: str, partner: str, day: date | None) -> list[
         where.append(_D.c.received_day == day.isoformat())
     pending = select(_I.c.rank).where(_I.c.deposit_id == _D.c.id, _I.c.outcome == InvoiceOutcome.PENDING.value)
     at_work = select(t.lots.c.id).where(t.lots.c.id == _D.c.lot_id, t.lots.c.state == CLAIMED)
-    query = select(_D, pending.exists().label("has_pending"), at_work.exists().label("is_at_work"))
+    is_told = held.has_report()
+    query = select(
+        _D, pending.exists().label("has_pending"), at_work.exists().label("is_at_work"), is_told.label("is_told")
+    )
     return [
-        Stands(deposit(row), bool(row.has_pending), bool(row.is_at_work), bool(row.fault or row.faulted_by))
+        Stands(
+            deposit(row),
+            bool(row.has_pending),
+            bool(row.is_at_work),
+            bool(row.fault or row.faulted_by),
+            bool(row.is_told),
+        )
         for row in db.execute(query.where(*where).order_by(_D.c.id))
     ]
 
@@ -105,7 +117,7 @@ def record(db: Connection, deposit_id: int, what: str, operator: str, at: dateti
     o = t.operations
     row = {"deposit_id": deposit_id, "ordinal": _next(db, o, deposit_id), "what": what, "operator": operator,
            "at": moment(at), "detail": compact(dict(detail))}  # fmt: skip
-    db.execute(insert(o).values(**row))
+    _add(db, o, OPERATION, row, at)
 
 
 def told(db: Connection, deposit_id: int) -> Told:
@@ -139,7 +151,7 @@ def add(
     s = t.shadows
     row = {"deposit_id": deposit_id, "ordinal": _next(db, s, deposit_id), "at": moment(at), "operator": operator,
            "verdict": compact(dict(verdict)), "difference": compact(dict(difference))}  # fmt: skip
-    db.execute(insert(s).values(**row))
+    _add(db, s, SHADOW, row, at)
 
 
 def last(db: Connection, ids: Iterable[int]) -> list[Shadow]:
@@ -159,6 +171,15 @@ def last(db: Connection, ids: Iterable[int]) -> list[Shadow]:
                 json.loads(row.difference),
             )  # fmt: skip
     return [found[one] for one in ordered if one in found]
+
+
+def _add(db: Connection, table: Any, kind: str, row: dict[str, Any], at: datetime) -> None:
+    """Insert a row of its own in the audit chain of the deposit's partner."""
+    deposit_id = row["deposit_id"]
+    partner = db.execute(select(_D.c.partner).where(_D.c.id == deposit_id)).scalar_one()
+    cover = covered([(table.name, deposit_id, audit.records(table.name, [row]))])
+    number = audit.append(db, partner, kind, at, cover, detail={"marks": cover.marks})
+    db.execute(insert(table).values(**row, audited=number))
 
 
 def _next(db: Connection, table: Any, deposit_id: int) -> int:

@@ -48,6 +48,11 @@ def _deposit() -> "Column[Any]":
     return Column("deposit_id", BIG, ForeignKey("deposits.id"), nullable=False)
 
 
+def _audited() -> "Column[Any]":
+    """The row of the partner's audit chain that covers this one; 0: what was there when the chain began."""
+    return _count("audited", BIG)
+
+
 # --- who -------------------------------------------------------------------------------------------------------------
 
 partners = Table(
@@ -62,6 +67,7 @@ partners = Table(
     _text("roles"),
     _text("lang"),
     _text("until", None),
+    _text("quota"),  # JSON object; empty: that of the settings
 )
 deposit_rights = Table(
     "deposit_rights",
@@ -105,11 +111,13 @@ deposits = Table(
     _count("again"),  # held, and due to be judged again
     _count("attempt"),
     Column("lot_id", BIG, nullable=True),
+    _audited(),
     UniqueConstraint("partner", "claim"),
     Index("ix_deposits_name", "partner", "name_bytes"),
     Index("ix_deposits_sha256", "partner", "sha256"),
     Index("ix_deposits_state", "state"),
     Index("ix_deposits_day", "received_day"),
+    Index("ix_deposits_received", "partner", "received_at"),
 )
 # What is due, written with literals: a planner takes a partial index only where it reads that the query implies it.
 DUE = or_(deposits.c.state == literal_column("'received'"), deposits.c.again == literal_column("1"))
@@ -154,6 +162,7 @@ verdicts = Table(
     _text("declared"),  # JSON, per currency: how many invoices were read and their total, before anything was decided
     _count("expanded_bytes", BigInteger()),
     _text("rejects_file"),  # the daily file that told a refused flow or file; - where there is nothing to tell
+    _audited(),  # its invoices and their first findings as well
     Index("ix_verdicts_rejects_file", "rejects_file"),
 )
 invoices = Table(
@@ -183,6 +192,7 @@ invoices = Table(
     _count("judgement"),  # 1, then one more each time a pending invoice is judged again
     _text("pending_since", None),
     _text("rejects_file"),  # the daily file that told its refusal
+    _count("decided", BIG),  # of a pending one that was decided later: the audit row that covers it
     PrimaryKeyConstraint("deposit_id", "rank"),
     Index("ix_invoices_number", "number", "supplier"),
     Index("ix_invoices_outcome", "outcome", "rejects_file", "received_day"),
@@ -232,7 +242,7 @@ transitions = Table(  # append-only: a correction is a new row
     _text("comment"),
     _text("set_by"),
     _text("batch"),  # name of the lifecycle return that told it
-    _count("audited"),  # the row of the partner's audit chain that covers it
+    _audited(),
     PrimaryKeyConstraint("deposit_id", "rank", "sequence"),
 )
 decisions = Table(  # an operator's word on what was held or set apart
@@ -244,6 +254,7 @@ decisions = Table(  # an operator's word on what was held or set apart
     _text("operator"),
     _text("reason"),
     _text("at"),
+    _audited(),
     PrimaryKeyConstraint("deposit_id", "rank"),
 )
 
@@ -261,6 +272,7 @@ outbox = Table(
     _count("size_bytes", BigInteger()),
     _text("state"),  # ready, uploaded, sent
     Column("lot_id", BIG, nullable=True),
+    _audited(),
     PrimaryKeyConstraint("place", "name"),
     Index("ix_outbox_deposit", "deposit_id", "kind"),
     Index("ix_outbox_lot", "lot_id", "state"),
@@ -275,6 +287,7 @@ reject_days = Table(
     _count("ordinal"),
     _text("name"),
     _count("invoices"),
+    _audited(),
     PrimaryKeyConstraint("partner", "supplier", "day", "ordinal"),
 )
 
@@ -370,6 +383,7 @@ shadows = Table(  # what an answered deposit would be told today: for people, ne
     _text("operator"),
     _text("verdict"),  # JSON, as `run --format json` prints it
     _text("difference"),  # JSON: what changed against what was told
+    _audited(),
     PrimaryKeyConstraint("deposit_id", "ordinal"),
 )
 operations = Table(  # what an operator did with a deposit besides deciding on it
@@ -381,6 +395,7 @@ operations = Table(  # what an operator did with a deposit besides deciding on i
     _text("operator"),
     _text("at"),
     _text("detail"),  # JSON: how it stood, where its bytes came from
+    _audited(),
     PrimaryKeyConstraint("deposit_id", "ordinal"),
 )
 purged = Table(  # objects whose retention is over: the ledger keeps their digests, the store no longer their bytes
@@ -421,17 +436,31 @@ ALONE = and_(  # work that one worker at a time may do, for one partner
     lots.c.kind.in_([literal_column("'daily'"), literal_column("'receive'")]),
 )
 Index("uq_lots_alone", lots.c.kind, lots.c.partner, unique=True, sqlite_where=ALONE, postgresql_where=ALONE)
-audit = Table(
+audit = Table(  # append-only, chained by hash: `pipeline.audit` says what a row covers, in which bytes
     "audit",
     metadata,
     _text("partner"),
-    _count("sequence"),
-    _count("transitions"),
+    _count("sequence", BIG),  # 0: the beginning of the chain
+    _text("kind"),
+    _text("at"),
+    _count("lot", BIG),  # 0: not the work of a lot
+    _count("attempt"),
+    _count("records", BIG),  # how many rows of other tables it covers
     _text("digest"),
+    _text("detail"),  # JSON: what no other table keeps
+    _text("result"),  # SHA-256 of the object that the unit left in the store
     _text("previous"),
     _text("hash"),
-    _text("at"),
     PrimaryKeyConstraint("partner", "sequence"),
 )
+audit_heads = Table(  # where each chain ends: whoever appends holds this row
+    "audit_heads",
+    metadata,
+    Column("partner", BYTEWISE, primary_key=True),
+    _count("sequence", BIG),
+    _text("hash"),
+    _text("kept_day"),  # in Paris: the day on which a head of it went into the store
+    _count("kept_sequence", BIG),
+)
 
-HEAD = "0002"  # the newest migration; a test compares it with the scripts
+HEAD = "0004"  # the newest migration; a test compares it with the scripts

@@ -121,3 +121,14 @@ def test_a_file_that_is_no_ledger_is_one_sentence(tmp_path: Path) -> None:
         Ledger.at(tmp_path / "ledger.sqlite").migrate()
     with pytest.raises(Fault, match="cannot be opened"):
         Ledger.at(tmp_path / "nowhere" / "ledger.sqlite").migrate()
+
+
+def test_pages_that_cannot_be_trusted_are_one_sentence(ledger: Ledger) -> None:
+    path = Path(str(ledger.engine.url.database))
+    ledger.close()
+    pages = path.read_bytes()
+    path.write_bytes(pages[:4096] + b"\xff" * (len(pages) - 4096))
+    with pytest.raises(Fault, match="cannot be read: database disk image is malformed"), ledger.reading() as db:
+        db.execute(text("SELECT count(*) FROM deposits"))
+    with pytest.raises(Fault, match="refused to write"), ledger.writing() as db:
+        db.execute(text("DELETE FROM deposits"))

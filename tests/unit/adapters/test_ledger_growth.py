@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from pipeline.adapters.ledger import Ledger, commits, numbers, outbox, reference, retention
+from pipeline.adapters.ledger import Ledger, commits, deposits, numbers, outbox, reference, retention
 from pipeline.adapters.ledger.rows import CHUNK, Deposit, Lot, ToSend
 from pipeline.model import NumberKey
 
@@ -59,3 +59,12 @@ def test_a_unit_never_reads_a_table_from_end_to_end(ledger: Ledger, what: str) -
     assert [step for step in tables if step.startswith("SCAN") or "ix_invoices_outcome" in step] == []
     # a snapshot holds every supplier, an owner all its bytes: the key has to be looked up as far as it goes
     assert [step for step in tables if "(snapshot_id=?)" in step or "(owner=?)" in step] == []
+
+
+def test_what_is_kept_of_statements_does_not_grow_with_the_sizes_of_batches(ledger: Ledger) -> None:
+    """SQLAlchemy keeps hundreds of statements compiled, and one with a condition for each of 200 files is large."""
+    kept = len(ledger.engine._compiled_cache)  # type: ignore[arg-type]
+    with ledger.reading() as db:
+        for count in range(1, 65):
+            deposits.claims_like(db, "AAA001", [f"k{rank}" for rank in range(count)])
+    assert len(ledger.engine._compiled_cache) - kept <= 7  # type: ignore[arg-type]

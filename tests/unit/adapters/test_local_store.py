@@ -2,11 +2,14 @@
 
 import hashlib
 import io
+import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.local_store import LocalObject, LocalStore
+from pipeline.adapters.local_store import FEW, LocalObject, LocalStore
 
 BYTES = b"the bytes of a flow"
 DIGEST = hashlib.sha256(BYTES).hexdigest()
@@ -41,6 +44,47 @@ def test_what_is_not_kept_leaves_nothing(store: LocalStore) -> None:
     new.write(BYTES)
     new.drop()
     assert list((store.root / "ABC001").iterdir()) == []
+
+
+def begun(store: LocalStore, count: int) -> list[tuple[str, LocalObject]]:
+    made = []
+    for rank in range(count):
+        one = store.begin("ABC001")
+        one.write(b"%d" % rank)
+        one.close()
+        made.append(("ABC001", one))
+    return made
+
+
+@pytest.mark.parametrize("count", [FEW, 4 * FEW])
+def test_each_is_on_the_disk_before_any_has_its_name(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    flushed: list[str] = []
+    by: set[int] = set()
+
+    def flush(one: LocalObject) -> None:
+        assert list(store.list("ABC001")) == []
+        time.sleep(0.001)
+        by.add(threading.get_ident())
+        flushed.append(one.sha256)
+
+    monkeypatch.setattr(LocalObject, "flush", flush)
+    store.keep(begun(store, count))
+    assert sorted(flushed) == list(store.list("ABC001"))
+    assert len(flushed) == count
+    assert (len(by) > 1) is (count > FEW)  # a few are flushed by the thread that keeps them
+
+
+@pytest.mark.parametrize("count", [FEW, 4 * FEW])
+def test_where_one_cannot_be_flushed_none_gets_its_name(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    new = begun(store, count)
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    with pytest.raises(OSError, match="Input/output"):
+        store.keep(new)
+    assert list(store.list("ABC001")) == []
 
 
 def test_what_a_dead_process_began_is_cleared_and_nothing_else(tmp_path: Path) -> None:

@@ -23,6 +23,31 @@ def test_a_worker_lives_until_it_leaves(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_worker_that_leaves_out_of_order_is_dead_at_once(tmp_path: Path) -> None:
+    mine, other = Presence(tmp_path), Presence(tmp_path)
+    other.leave(is_in_order=False)
+    assert mine.is_dead(other.token)
+    assert mine.clear_the_dead(frozenset({other.token})) == [other.token]
+    assert mine.is_dead(other.token)  # a lot still names it
+    mine.clear_the_dead(frozenset())
+    assert [p.name for p in tmp_path.glob("*.lock")] == [f"{mine.token}.lock"]
+
+
+def test_what_a_worker_left_that_died_before_it_was_there_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_self: Path, _target: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    mine = Presence(tmp_path)
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="Input/output"):
+        broken.setattr(Path, "rename", fails)
+        Presence(tmp_path)
+    (left,) = tmp_path.glob(".*")
+    assert mine.clear_the_dead(frozenset()) == []
+    assert not left.exists()
+
+
 def test_a_killed_worker_is_dead_and_what_it_spooled_is_cleared(tmp_path: Path) -> None:
     incoming, outgoing = os.pipe()
     pid = os.fork()
@@ -54,7 +79,7 @@ def test_a_worker_that_only_begins_is_never_found_without_its_lock(
     right = fcntl.flock
 
     def locks(descriptor: int, how: int) -> None:
-        if how == fcntl.LOCK_EX:
+        if how == fcntl.LOCK_EX and not found:
             found.append(mine.clear_the_dead(frozenset()))
         right(descriptor, how)
 

@@ -232,3 +232,21 @@ def test_an_application_code_is_six_capitals_or_digits(cli, home, code):
     said = cli("partners", "add", code, "--name", "X", "--home", home)
     assert said.code in {USAGE, FAULT}
     assert said.err.count("\n") == 1
+
+
+def test_a_sheet_may_have_quotas_of_its_own(cli, home):
+    typed = ("partners", "add", "ABC001", "--name", "x", "--quota", "files_waiting=7", "--quota", "bytes_waiting=9")
+    assert cli(*typed, "--home", home).code == 0
+    assert "files_waiting=7" in cli("partners", "show", "ABC001", "--home", home).out
+    (told,) = cli("partners", "show", "ABC001", "--home", home, "--format", "json").objects
+    assert told["quota"] == {"files_waiting": 7, "bytes_waiting": 9}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "files_waiting", "files_waiting=", "files_waiting=0", "files_waiting=-1", "files=3", "files_waiting=1_0"],
+)
+def test_a_quota_is_a_name_and_a_number(cli, home, wrong):
+    said = cli("partners", "add", "ABC001", "--name", "x", "--quota", wrong, "--home", home)
+    assert said.code == USAGE
+    assert "attendu NOM=N" in said.err

@@ -308,6 +308,8 @@ def totals(*amounts: tuple[str, str], own: str = "EUR", accounting: str = "") ->
         (totals(("18", "EUR"), ("20", ""), own="USD", accounting="EUR"), "20", "18"),
         (totals(("19", ""), ("20", "EUR")), "20", None),
         (totals(("20", "USD"), own=""), "20", None),
+        (totals(("20", "USD"), ("18", "EUR"), own=""), "20", None),
+        (totals(("20", "EUR"), ("20.00", "EUR")), "20", None),
         (totals(), None, None),
     ],
 )
@@ -317,6 +319,22 @@ def test_the_vat_totals_are_told_apart_by_their_currency(
     invoice = read_cii(settlement=settlement)
     assert (text(invoice.total_vat), text(invoice.total_vat_accounting)) == (total, accounting)
     assert_every_place_holds(tree_of(cii_document(settlement=settlement)), invoice)
+
+
+@pytest.mark.parametrize(
+    ("settlement", "total", "accounting"),
+    [
+        (totals(("20", "EUR"), ("18", "EUR")), "20 / 18", None),
+        (totals(("20", ""), ("18", "EUR"), ("18", "USD"), own="USD", accounting="EUR"), "18", "18"),
+        (totals(("20", "USD"), ("18", "EUR"), ("17", "EUR"), own="USD", accounting="EUR"), "20", "18 / 17"),
+    ],
+)
+def test_a_vat_total_that_is_given_twice_is_no_amount_where_both_differ(
+    settlement: str, total: str, accounting: str | None
+) -> None:
+    invoice = read_cii(settlement=settlement)
+    assert (text(invoice.total_vat), text(invoice.total_vat_accounting)) == (total, accounting)
+    assert {one.text for one in invoice.amounts if one.value is None} == {total, accounting} - {"18", "20", None}
 
 
 def test_every_vat_group_keeps_its_own_regime() -> None:

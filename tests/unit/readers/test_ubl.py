@@ -434,7 +434,7 @@ SUBTOTAL = "<cac:TaxSubtotal><cbc:TaxAmount>7</cbc:TaxAmount></cac:TaxSubtotal>"
         (currencies("EUR") + tax_total("20", ""), "20", None, 0, False),
         (currencies("EUR") + tax_total("20", "USD"), None, None, 0, False),
         (currencies("") + tax_total("20", "USD"), "20", None, 0, False),
-        (currencies("EUR") + tax_total("20") + tax_total("30"), "20", None, 0, False),
+        (currencies("EUR") + tax_total("20") + tax_total("30"), "20 / 30", None, 0, False),
         (currencies("EUR") + tax_total("", subtotal=SUBTOTAL), None, None, 1, True),
         (currencies("EUR"), None, None, 0, False),
     ],

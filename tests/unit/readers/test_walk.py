@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from lxml import etree
 
 from pipeline.readers import walk
@@ -90,3 +91,27 @@ def test_the_table_of_names_does_not_grow_for_ever() -> None:
     for number in range(walk._STEPS_MAX + 10):
         assert steps[f"{{urn:x}}n{number}"] == f"{{urn:x}}n{number}"
     assert len(steps) == walk._STEPS_MAX
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "value"),
+    [
+        ("<a>1.00</a><a>2.00</a>", "1.00 / 2.00", None),
+        ("<a>1.00</a><a>x</a>", "1.00 / x", None),
+        ("<a>1.00</a><a>1</a>", "1.00", Decimal(1)),
+        ("<a>0</a><a>0.00</a>", "0", Decimal(0)),
+        ("<a>1.00</a><a/><a> </a>", "1.00", Decimal(1)),
+        ("<a currencyID='EUR'>1.00</a><a currencyID='USD'>2.00</a>", "1.00", Decimal(1)),
+        ("<a currencyID='EUR'>1.00</a><a currencyID='EUR'>2.00</a>", "1.00 / 2.00", None),
+        ("<a currencyID='EUR'>1.00</a><a>2.00</a>", "1.00 / 2.00", None),
+        ("<a>1.00</a><a currencyID='EUR'>2.00</a>", "1.00 / 2.00", None),
+    ],
+)
+def test_an_amount_that_is_given_twice_has_a_value_where_both_say_the_same(
+    written: str, text: str, value: Decimal | None
+) -> None:
+    root = group(f"<r>{written}</r>")
+    read = root.amount("a", "BT-112")
+    assert read is not None
+    assert (read.text, read.value, read.path) == (text, value, "/r/a[1]")
+    assert root.found.amounts == [read]

@@ -31,7 +31,7 @@ def answer(source: Path, spool: Path) -> read_worker.Answer:
 def test_a_bug_met_on_a_flow_is_a_fault_that_tells_its_place_and_nothing_of_the_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumbles(*_: object) -> None:
+    def stumbles(*_: object, **__: object) -> None:
         raise ValueError("SECRET of the document")
 
     monkeypatch.setattr(judge, "read", stumbles)

@@ -13,11 +13,12 @@ def script_folder() -> Path:
     return Path(__file__).parent
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the ledger to the newest version, in one transaction; two processes that start at once take turns."""
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Bring the ledger to the newest version (or to another one), in one transaction; processes that start at once take
+    turns."""
     config = Config()
     config.set_main_option("script_location", str(script_folder()))
     with engine.connect() as db, db.execution_options(writes=True).begin():
         locks.lock(db, "migrate")
         config.attributes["connection"] = db
-        command.upgrade(config, "head")
+        command.upgrade(config, to)

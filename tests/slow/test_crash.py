@@ -1,0 +1,93 @@
+"""The crash campaign, shortly: some steps of each part, spread over all of it. `make crash` takes every one."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from services import missing
+
+from bench.crash import tracing
+from bench.crash.chance import RandomKills
+from bench.crash.disk import FullDisk
+from bench.crash.forks import Forks
+from bench.crash.network import KilledWhileFetchedOverSftp, PostgresLink, S3Link, SftpLink
+from bench.crash.part import Part, Unavailable, spread
+from bench.crash.readers import warm
+from bench.crash.state import PartState
+from bench.crash.statements import Statements
+from bench.crash.syscalls import FailedCalls, KilledAtCalls, KilledWhileFetched, ReaderKilledAtCalls
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with warm() as reader, Forks(reader) as made:
+        yield made
+
+
+def taken(part: Part, count: int) -> PartState:
+    """So many steps of a part, evenly; what is wrong after any of them fails the test."""
+    told = PartState(part.name, "")
+    try:
+        with part:
+            for key in spread(list(part.steps()), count):
+                told.add(key, part.do(key), 0.0)
+    except Unavailable as reason:
+        missing(str(reason))
+    print(told.counts, f"worst recovery {told.worst_s:.2f} s")
+    assert told.problems == []
+    return told
+
+
+@pytest.fixture
+def traced() -> None:
+    if reason := tracing.why_not():
+        missing(reason)
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_run_killed_before_a_call_that_writes_loses_nothing(forks: Forks) -> None:
+    assert taken(KilledAtCalls(forks), 60).counts["kills"] == 60
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_run_killed_while_its_answers_are_fetched_sends_none_twice(forks: Forks) -> None:
+    assert taken(KilledWhileFetched(forks), 40).counts["kills"] == 40
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_reader_killed_before_a_call_that_writes_is_replaced(forks: Forks) -> None:
+    assert taken(ReaderKilledAtCalls(forks), 4).counts["kills"] >= 1
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_call_that_fails_is_a_fault_and_the_next_run_does_the_rest(forks: Forks) -> None:
+    told = taken(FailedCalls(forks), 40)
+    assert told.counts["errors"] == 40
+    assert told.counts["faults"] >= 10
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to mount a small disk needs root")
+def test_a_disk_that_is_full_is_a_fault_and_the_next_run_does_the_rest(forks: Forks) -> None:
+    assert taken(FullDisk(forks), 24).counts["faults"] >= 6
+
+
+def test_a_link_cut_at_a_statement_and_a_run_killed_there_lose_nothing(forks: Forks) -> None:
+    told = taken(Statements(forks), 40)
+    assert told.counts["kills"] + told.counts["cuts"] == 40
+
+
+def test_a_run_killed_while_it_pulls_and_pushes_sends_nothing_twice(forks: Forks) -> None:
+    assert taken(KilledWhileFetchedOverSftp(forks), 12).counts["kills"] >= 10
+
+
+@pytest.mark.parametrize("link", [SftpLink, PostgresLink, S3Link])
+def test_a_link_that_fails_at_any_byte_costs_a_run_and_nothing_else(forks: Forks, link: type[Part]) -> None:
+    assert taken(link(forks), 15).counts["cuts"] >= 13
+
+
+def test_two_workers_killed_a_hundred_times_at_random_lose_nothing(forks: Forks) -> None:
+    part = RandomKills(forks)
+    part.homes, part.flows, part.kills = 1, 1_000, 100
+    assert taken(part, 1).counts["kills"] >= 100
