@@ -16,6 +16,7 @@ pytestmark = pytest.mark.campaign
 FLOWS, KILLS = 150, 15  # and at least five in each stage
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_a_shell_killed_on_a_server_ends_like_one_that_nobody_disturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Database
