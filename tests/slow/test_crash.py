@@ -48,12 +48,12 @@ def traced() -> None:
 
 @pytest.mark.usefixtures("traced")
 def test_a_run_killed_before_a_call_that_writes_loses_nothing(forks: Forks) -> None:
-    assert taken(KilledAtCalls(forks), 60).counts["kills"] == 60
+    assert taken(KilledAtCalls(forks), 30).counts["kills"] == 30
 
 
 @pytest.mark.usefixtures("traced")
 def test_a_run_killed_while_its_answers_are_fetched_sends_none_twice(forks: Forks) -> None:
-    assert taken(KilledWhileFetched(forks), 40).counts["kills"] == 40
+    assert taken(KilledWhileFetched(forks), 20).counts["kills"] == 20
 
 
 @pytest.mark.usefixtures("traced")
@@ -63,28 +63,28 @@ def test_a_reader_killed_before_a_call_that_writes_is_replaced(forks: Forks) -> 
 
 @pytest.mark.usefixtures("traced")
 def test_a_call_that_fails_is_a_fault_and_the_next_run_does_the_rest(forks: Forks) -> None:
-    told = taken(FailedCalls(forks), 40)
-    assert told.counts["errors"] == 40
-    assert told.counts["faults"] >= 10
+    told = taken(FailedCalls(forks), 20)
+    assert told.counts["errors"] == 20
+    assert told.counts["faults"] >= 4
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to mount a small disk needs root")
 def test_a_disk_that_is_full_is_a_fault_and_the_next_run_does_the_rest(forks: Forks) -> None:
-    assert taken(FullDisk(forks), 24).counts["faults"] >= 6
+    assert taken(FullDisk(forks), 12).counts["faults"] >= 3
 
 
 def test_a_link_cut_at_a_statement_and_a_run_killed_there_lose_nothing(forks: Forks) -> None:
-    told = taken(Statements(forks), 40)
-    assert told.counts["kills"] + told.counts["cuts"] == 40
+    told = taken(Statements(forks), 20)
+    assert told.counts["kills"] + told.counts["cuts"] == 20
 
 
 def test_a_run_killed_while_it_pulls_and_pushes_sends_nothing_twice(forks: Forks) -> None:
-    assert taken(KilledWhileFetchedOverSftp(forks), 12).counts["kills"] >= 10
+    assert taken(KilledWhileFetchedOverSftp(forks), 8).counts["kills"] >= 6
 
 
 @pytest.mark.parametrize("link", [SftpLink, PostgresLink, S3Link])
 def test_a_link_that_fails_at_any_byte_costs_a_run_and_nothing_else(forks: Forks, link: type[Part]) -> None:
-    assert taken(link(forks), 15).counts["cuts"] >= 13
+    assert taken(link(forks), 8).counts["cuts"] >= 6
 
 
 def test_two_workers_killed_a_hundred_times_at_random_lose_nothing(forks: Forks) -> None:
