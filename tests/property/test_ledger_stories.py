@@ -44,6 +44,6 @@ def test_the_model_sees_what_is_broken_on_purpose(what: str, monkeypatch: pytest
     elif what == "a number that is given twice":
         monkeypatch.setattr(commits, "others_have", lambda *_: {})
     else:
-        monkeypatch.setattr(commits, "_free_numbers", lambda *_: None)
+        monkeypatch.setattr(commits, "reserve", lambda *_: {})
     with pytest.raises(AssertionError):
         ledger_machine.run(QUICK, 2 * QUICK_STEPS, is_shrunk=False)
