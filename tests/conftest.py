@@ -40,7 +40,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
 
 # the main way through the shell, which the core lane keeps; the other files of that folder are for `make test`
 MAIN_WAY = {"test_demo", "test_fixtures", "test_corpus", "test_bad_input", "test_runner", "test_runner_verify"}
-PROCESSES = {"test_launcher", "test_read_pool"}
+PROCESSES = {
+    "test_launcher", "test_read_pool", "test_read_pool_hostile", "test_limits", "test_confinement", "test_mutants",
+    "test_hostile_corpus", "test_crash_campaign", "test_ledger_stories", "test_ledger_audit",
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
