@@ -14,7 +14,7 @@ os.environ.setdefault("CHORUS_EDI_CACHE", str(Path(__file__).parents[1] / "var" 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Branches are counted in the processes that run tests, not in those that tests start: it costs these a third more."""
+    """Branches are counted in the processes that run tests, not in those that tests start: a fifth of the shell's time."""
     if hasattr(config, "workerinput"):
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 

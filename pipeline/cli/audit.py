@@ -1,6 +1,5 @@
 """`audit`: is the ledger what it was, row by row; and a period of it for an auditor."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
 
@@ -93,9 +92,9 @@ def audit_verify(
 
 def _print_json(found: "Audit") -> None:
     for chain in found.chains.values():
-        typer.echo(json.dumps(asdict(chain), ensure_ascii=False))
+        typer.echo(json_line(asdict(chain)))
     for problem in found.problems:
-        typer.echo(json.dumps(_as_json(problem), ensure_ascii=False))
+        typer.echo(json_line(_as_json(problem)))
 
 
 def _as_json(problem: "Problem") -> dict[str, object]:

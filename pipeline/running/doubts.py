@@ -1,6 +1,7 @@
 """Files in doubt after a restore: an operator says whether they arrived. Nothing is sent twice on a guess."""
 
 import getpass
+from dataclasses import replace
 from itertools import groupby
 
 from pipeline.adapters.ledger import Connection, recovered, shadows
@@ -34,17 +35,13 @@ def settle_doubts(home: Home, what: str, choice: str, reason: str, operator: str
                 shadows.record(db, deposit, choice, operator, at, detail)
             for owner in sorted({one.owner for one in theirs}) if deposit is None else ():
                 recovered.remember(db, owner, at, detail | {"operator": operator, "choice": choice})
-        recovered.stand(db, [_with(one, CHOICES[choice]) for one in files])
+        recovered.stand(db, [replace(one, state=CHOICES[choice]) for one in files])
         return files
 
     done = home.ledger.write(write)
     if not done:
         raise Fault(_NOTHING.at(what))
     return tuple(f"{one.place}/out/{one.name}" for one in done)
-
-
-def _with(file: ToSend, state: str) -> ToSend:
-    return ToSend(file.place, file.name, file.kind, file.owner, file.deposit_id, file.sha256, file.size_bytes, state)
 
 
 _NO_REASON = Said("une décision a besoin de son motif : --reason TEXTE", "a decision needs its reason: --reason TEXT")

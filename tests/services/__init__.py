@@ -1,6 +1,7 @@
 """Real servers for tests: each file starts one on loopback, with its own temporary data, and stops it by its pid."""
 
 import os
+import socket
 from typing import NoReturn
 
 import pytest
@@ -14,3 +15,10 @@ def missing(what: str) -> NoReturn:
     if os.environ.get(REQUIRE) == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

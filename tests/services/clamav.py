@@ -21,7 +21,7 @@ from typing import Self
 
 import pytest
 
-from services import missing
+from services import free_port, missing
 
 PROGRAM = "/usr/sbin/clamd"
 READY_S = 60.0
@@ -62,7 +62,7 @@ class ClamdServer:
     def __init__(self, lines: str = "") -> None:
         """`lines` of a configuration take the place of ours."""
         self.folder = Path(tempfile.mkdtemp(prefix="clamd-"))  # short: the path of a socket has at most 107 bytes
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         for name in ("signatures", "work"):
             (self.folder / name).mkdir()
@@ -179,12 +179,6 @@ class ClamdServer:
             link.connect(f"{self.folder}/clamd.ctl")
             link.sendall(word)
             return link.recv(1000)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

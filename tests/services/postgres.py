@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from sqlalchemy import make_url
 
-from services import missing
+from services import free_port, missing
 
 if TYPE_CHECKING:
     import psycopg
@@ -174,7 +173,7 @@ class PostgresServer:
     def _make(self) -> None:
         assert self.binaries is not None
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket has at most 107 bytes
-        self.port = _free_port()
+        self.port = free_port()
         secret = self.folder / "secret"
         secret.touch(0o600)
         secret.write_text(self.password)
@@ -224,12 +223,6 @@ def _as_postgres() -> list[str]:
     if os.geteuid() != 0:
         return []
     return ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

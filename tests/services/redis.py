@@ -12,16 +12,9 @@ from types import TracebackType
 
 import pytest
 
-from services import missing
+from services import free_port, missing
 
 READY_S = 10
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RedisServer:

@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from services import missing
+from services import free_port, missing
 
 RUN = Path("/run")
 SSHD = "/usr/sbin/sshd"
@@ -246,7 +246,7 @@ class SshServer:
         _keygen(self.base / "host_key")
         (self.base / "known_hosts").write_text(f"drop.test {self.host_key}\n")
         _administer("groupadd", "-r", self.prefix)
-        self.port = _free_port()
+        self.port = free_port()
         # 9.8 and later punish an address for refused keys: all of our tests come from one
         more = "PerSourcePenalties no" if _version() >= (9, 8) else ""
         config = self.base / "config"
@@ -313,11 +313,6 @@ def _version() -> tuple[int, int]:
     said = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False).stderr
     found = re.search(r"OpenSSH_(\d+)\.(\d+)", said)
     return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _descendants(pid: int) -> list[int]:

@@ -23,8 +23,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from services import free_port
 from services.postgres import PostgresServer
-from services.redis import RedisServer, free_port
+from services.redis import RedisServer
 from services.s3 import S3Server
 from services.sshd import SshServer
 from slow.machines import Machine, listeners_outside_loopback, settings_toml
