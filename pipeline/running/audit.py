@@ -199,8 +199,7 @@ def _heads(read: _Reading, chain: Chain, done: Audit, *, full: bool) -> None:
     """The heads that were kept: of this month and the one before, or of all."""
     told = done.chains[chain.partner]
     now = read.home.clock.now().astimezone(PARIS).date()
-    first = min(FIRST_MONTH, now) if full else _month_before(now)
-    for month in months(first, now):
+    for month in months(date.min if full else _month_before(now), now):
         owner = room(chain.partner, f"{HEADS}{month:%Y-%m}")
         for sha256, found in read.contents((owner, sha256) for sha256 in read.home.store.list(owner)):
             told.heads += 1
@@ -227,8 +226,8 @@ def _month_before(day: date) -> date:
 
 
 def months(first: date, last: date) -> Iterator[date]:
-    """The first day of every month from one day to another."""
-    month = first.replace(day=1)
+    """The first day of every month from one day to another in which a head may have been kept."""
+    month = max(first, min(FIRST_MONTH, last)).replace(day=1)
     while month <= last:
         yield month
         month = month.replace(year=month.year + (month.month == 12), month=month.month % 12 + 1)
