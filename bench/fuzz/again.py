@@ -66,6 +66,8 @@ PROFILES = {
     _CTC_FR: ("", "extended-ctc-fr-cii", "extended-ctc-fr-ubl"),
 }
 
+_LATER_NAMES = re.compile(rb"<\?[^\s?>]*[\xf0-\xf3][^?]*\?>")  # in UTF-8, of a character beyond the first 65,536
+
 
 @dataclass
 class Totals:
@@ -91,8 +93,10 @@ class Totals:
 def read(document: bytes) -> ET.Element:
     """The document by expat, which resolves no external entity.
 
-    The first bytes stand above the declaration: where they tell the encoding, expat gets the text without it.
+    The first bytes stand above the declaration: where they tell the encoding, expat gets the text without it. Its names
+    are those of XML 1.0, fourth edition; the fifth has more of them, which a processing instruction may bear.
     """
+    document = _LATER_NAMES.sub(b"", document)
     for mark, encoding in _MARKS:
         if document.startswith(mark):
             return ET.fromstring(_DECLARATION.sub("", document.decode(encoding), count=1))

@@ -1,6 +1,7 @@
 """Where exceptions become one sentence on standard error and an exit code; a traceback comes only on demand."""
 
 import os
+import signal
 import sys
 from itertools import pairwise
 from typing import NoReturn
@@ -17,7 +18,13 @@ class UsageError(Exception):
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code.
+
+    Whoever stops us does it as the keyboard would: a service manager (SIGTERM), and a script that started us in its
+    background, where a shell has the keyboard ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
