@@ -15,7 +15,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bench import floor, machine, shell
+from bench.beside import Beside
 from bench.figures import Check, Figure, print_checks, print_figures
 from bench.machine import pinned
 from bench.processes import PARENT, READER, SAXON
@@ -46,7 +46,6 @@ WALL_S = 1800.0
 WORKER_MB = 150.0
 UNIT = b"<CPPFacturePivotUnitaire "
 STORED_BYTES = 25_000  # of an invoice in the store, with some room: its pivot, which holds the document, and its flow
-FETCHED_EVERY_S = 0.5
 _UBL, _CII, _PDF = batch.BATCHES
 _TURN = (_UBL, _CII, _PDF, *(_UBL, _CII) * 4, _PDF, *(_UBL, _CII) * 4)  # twenty flows: nine, nine, two
 
@@ -112,24 +111,18 @@ def prepare(home: Path, droppers: Sequence[str] = DROPPERS) -> None:
 
 
 @dataclass
-class Fetching:
+class Fetching(Beside):
     """Plays every partner, until the `with` ends: what has its name in an `out/` is counted by kind and removed."""
 
+    every_s = 0.5
     home: Path
     files: Counter[str] = field(default_factory=Counter)
     size_bytes: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
-    def __enter__(self) -> "Fetching":
-        self._thread = threading.Thread(target=self._fetch, daemon=True)
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        self.fetch()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
+    def end(self) -> None:
         self.fetch()
 
     def fetch(self) -> None:
@@ -139,10 +132,6 @@ class Fetching:
                     self.files[path.name.partition("_")[0]] += 1
                     self.size_bytes += path.stat().st_size
                     path.unlink()
-
-    def _fetch(self) -> None:
-        while not self._over.wait(FETCHED_EVERY_S):
-            self.fetch()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """The processes under one: what they are, the most memory each held, the processor time each used. Linux only."""
 
 import os
-import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SAMPLED_EVERY_S = 0.2
+from bench.beside import Beside
+
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 READER, SAXON, PARENT = "read worker", "Saxon server", "parent"
 _KINDS = (("saxon_server", SAXON), ("read_worker", READER))
@@ -74,27 +74,16 @@ def _stat(pid: int) -> list[str]:
 
 
 @dataclass
-class Watch:
+class Watch(Beside):
     """Samples a process tree beside the work, until the `with` ends: peaks are those of the kernel, so none is missed
     but in the last moment of a process.
     """
 
+    every_s = 0.2
     root: int
     peak_mb: dict[int, float] = field(default_factory=dict)
     cpu: dict[int, float] = field(default_factory=dict)
     kinds: dict[int, str] = field(default_factory=dict)
-    _over: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> "Watch":
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def by_kind(self) -> dict[str, list[tuple[float, float]]]:
         """(peak in MB, processor seconds) of each process, by what it is."""
@@ -103,10 +92,9 @@ class Watch:
             found[kind].append((self.peak_mb.get(pid, 0.0), self.cpu.get(pid, 0.0)))
         return dict(found)
 
-    def _sample(self) -> None:
-        while not self._over.wait(SAMPLED_EVERY_S):
-            for pid in descendants(self.root):
-                self._look_at(pid)
+    def look(self) -> None:
+        for pid in descendants(self.root):
+            self._look_at(pid)
 
     def _look_at(self, pid: int) -> None:
         try:

@@ -6,23 +6,22 @@ since, through views that stand before the tables under their names, in this con
 """
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, event, text
 
+from bench.beside import Beside
 from bench.soak.flows import Flow
 from pipeline.reconcile import Line
 from pipeline.running.home import open_ledger
 from pipeline.running.verify import of_rows
 from pipeline.settings import load
 
-EVERY_S = 1.0
 SHOWN = 20  # what is broken, in words
 VIEWED = {
     "deposits": "id", "flows": "deposit_id", "verdicts": "deposit_id", "invoices": "deposit_id",
@@ -47,8 +46,11 @@ class Look(NamedTuple):
 
 
 @dataclass
-class Asking:
+class Asking(Beside):
     """Looks every second until the `with` ends."""
+
+    every_s = 1.0
+    raises = False
 
     home: Path
     dropped: Sequence[Flow]  # grows while we look
@@ -58,23 +60,12 @@ class Asking:
     lines: int = 0
     registered: set[tuple[str, str]] = field(default_factory=set)
     _known: int = 0  # of what was dropped, as many as the ledger is known to have from the first on
-    _over: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-    failed: BaseException | None = None
 
     def __post_init__(self) -> None:
         self._ledger = open_ledger(self.home, load(self.home))
         event.listen(self._ledger.engine, "connect", stand_before)
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
+    def end(self) -> None:
         self._ledger.close()
 
     @property
@@ -99,17 +90,6 @@ class Asking:
             self.broken.append(one)
             self.tell(f"BROKEN  {one}")
         return look
-
-    def _work(self) -> None:
-        try:
-            due = time.monotonic()
-            while not self._over.wait(max(0.0, due - time.monotonic())):
-                due = time.monotonic() + EVERY_S
-                self.look()
-        except (
-            BaseException
-        ) as error:  # a look that fails proves nothing, and must not look like one that found nothing
-            self.failed = error
 
 
 def ask(db: Connection, registered: set[tuple[str, str]]) -> tuple[tuple[Line, ...], int]:

@@ -5,16 +5,16 @@ seconds each, and are one line through the most that each of them held.
 """
 
 import statistics
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from bench import processes
+from bench.beside import Beside
 from bench.processes import READER, SAXON
 
 EVERY_S = 0.5
@@ -37,24 +37,13 @@ class Sample(NamedTuple):
 
 
 @dataclass
-class Memory:
+class Memory(Beside):
     """Samples all that these processes started, and themselves, until the `with` ends."""
 
+    every_s = EVERY_S
     roots: Sequence[int]
     samples: list[Sample] = field(default_factory=list)
     kinds: dict[int, str] = field(default_factory=dict)
-    _over: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def cpu_by_kind(self) -> dict[str, float]:
         """Processor seconds so far. Of dead children the worker tells that waited for them."""
@@ -65,10 +54,6 @@ class Memory:
             if kind == READER:
                 spent[CHILD] += ended
         return dict(spent)
-
-    def _work(self) -> None:
-        while not self._over.wait(EVERY_S):
-            self.look()
 
     def look(self) -> None:
         """Sample them all."""

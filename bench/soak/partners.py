@@ -2,19 +2,17 @@
 
 import hashlib
 import shutil
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from lxml import etree
 
+from bench.beside import Beside
 from bench.million import UNIT
 from bench.soak.flows import Flow
-
-LOOK_S = 0.1
 
 
 def drop(home: Path, flow: Flow) -> float:
@@ -61,27 +59,21 @@ class Answer(NamedTuple):
 
 
 @dataclass
-class Fetcher:
+class Fetcher(Beside):
     """Plays everybody who gets something, until the `with` ends: reads each file that has its name, and deletes it."""
 
+    every_s = 0.1
     home: Path
     flows: dict[str, Flow]  # by the report that each is to get
     files: dict[tuple[str, str], Answer] = field(default_factory=dict)  # (place, name)
     reported: dict[str, float] = field(default_factory=dict)  # report -> when it was there
     units: int = 0  # invoices in pivots
     problems: list[str] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        self.fetch()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join()
+    def end(self) -> None:
         self.fetch()
 
     def fetch(self) -> None:
@@ -116,7 +108,3 @@ class Fetcher:
             etree.fromstring(body)
         except etree.XMLSyntaxError:
             self.problems.append(f"torn: {place}/{name} is not whole")
-
-    def _work(self) -> None:
-        while not self._over.wait(LOOK_S):
-            self.fetch()

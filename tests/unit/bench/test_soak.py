@@ -293,7 +293,6 @@ def test_a_file_that_is_nowhere_is_lost(home: Path, tmp_path: Path):
 def test_a_look_that_fails_is_no_look_that_found_nothing(home: Path):
     (home / "ledger.sqlite").write_bytes(b"this is no database, and long enough to be taken for none" * 20)
     with Asking(home, []) as asked:
-        assert asked._thread is not None
         asked._thread.join(10)
     assert asked.failed is not None
     assert not asked.looks
