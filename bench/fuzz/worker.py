@@ -99,7 +99,7 @@ class Worker:
             else:
                 if not held:  # it stops at what qpdf mends
                     batch.silent["pypdf"] += 1
-                elif held != [one.xml]:
+                elif set(held) != {one.xml}:  # the tree of names may hold the same file twice
                     yield f"{one.member}: pypdf finds {len(held)} files factur-x.xml, or another content"
         root = again.read(one.xml)
         guideline = "" if root.tag == "CPPFactureMixte" else again.guideline_of(root)

@@ -111,7 +111,8 @@ def _extension(spool: BinaryIO, type_: bytes, at: int, length: int, size_bytes: 
     body = _read(spool, at, length, size_bytes)
     count = before.count + 1
     if type_ == b"L":
-        return _Extended(_given(body.partition(b"\0")[0], at), before.size_bytes, before.is_sparse, count)
+        name = _given_once(body.partition(b"\0")[0], before.name, at)
+        return _Extended(name, before.size_bytes, before.is_sparse, count)
     if type_ == b"K":  # the target of a link: nothing that a plain file needs
         return _Extended(before.name, before.size_bytes, before.is_sparse, count)
     fields = dict(_records(body, at))
@@ -124,15 +125,19 @@ def _extension(spool: BinaryIO, type_: bytes, at: int, length: int, size_bytes: 
             )
         return _Extended(before.name, before.size_bytes, before.is_sparse, count)
     is_sparse = before.is_sparse or any(key.startswith(b"GNU.sparse.") for key in fields)
+    if b"size" in fields and before.size_bytes is not None:
+        raise _told_twice(at)
     size = _decimal(fields[b"size"], at) if b"size" in fields else before.size_bytes
-    name = _given(fields[b"path"], at) if b"path" in fields else before.name
+    name = _given_once(fields[b"path"], before.name, at) if b"path" in fields else before.name
     return _Extended(name, size, is_sparse, count)
 
 
-def _given(name: bytes, at: int) -> bytes:
+def _given_once(name: bytes, before: bytes, at: int) -> bytes:
     """A name that takes the place of the one in the header; an empty one would take it away."""
     if not name:
         raise _malformed(at)
+    if before:
+        raise _told_twice(at)
     return name
 
 
@@ -206,6 +211,15 @@ def _beyond(length: int, left: int, at: int) -> TarBroken:
     return TarBroken(
         f"the tar is cut: {length} bytes are declared and {left} are there",
         f"le tar est tronqué : {length} octets sont annoncés, {left} sont présents",
+        at,
+    )
+
+
+def _told_twice(at: int) -> TarBroken:
+    """Of two names of one file some readers take the first, others the last."""
+    return TarBroken(
+        "two extended headers name or size the same file",
+        "deux en-têtes étendus nomment ou dimensionnent le même fichier",
         at,
     )
 

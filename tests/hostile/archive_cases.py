@@ -74,6 +74,16 @@ def _names() -> Iterator[Case]:
         lambda tar: extended(b"/tmp/x\0", GNU_LONG_NAME) + tar_of(("a.xml", b"<x/>"), form=tarfile.USTAR_FORMAT)[: 2 * BLOCK] + tar,
         "/tmp/x", path,
     )  # fmt: skip
+    yield raw(
+        "named-twice-by-gnu", "A13", "ENV-001",
+        lambda tar: extended(b"a.xml\0", GNU_LONG_NAME) + extended(b"b.xml\0", GNU_LONG_NAME) + tar_of(("c.xml", b"<x/>"), form=tarfile.USTAR_FORMAT)[: 2 * BLOCK] + tar,
+        "deux en-têtes étendus",
+    )  # fmt: skip
+    yield raw(
+        "sized-twice-by-pax", "A13", "ENV-001",
+        lambda tar: extended(record(b"size", b"4")) + extended(record(b"size", b"5")) + tar_of(("c.xml", b"<x/>"), form=tarfile.USTAR_FORMAT)[: 2 * BLOCK] + tar,
+        "deux en-têtes étendus",
+    )  # fmt: skip
     for case_id, name in (
         ("newline-in-name", "a\nb.xml"), ("option-as-name", "-rf"), ("command-as-name", "$(id).xml"),
         ("hidden-name", ".cache"), ("accent-in-name", "café.xml"), ("bidi-in-name", "a\u202eb.xml"),
