@@ -76,8 +76,7 @@ class Presence:
             token = lock.stem
             if token != self.token and self.is_dead(token):
                 dead.append(token)
-                shutil.rmtree(self.root / token, ignore_errors=True)
-                if token not in still_named:
+                if _removed(self.root / token) and token not in still_named:
                     lock.unlink(missing_ok=True)
         return dead
 
@@ -85,18 +84,24 @@ class Presence:
         """Be at work no more; leaving twice is leaving once.
 
         Out of order a lot may still name us: our lock stays, free, so that the next worker sees that we are dead and
-        takes the lot over at once, instead of when its lease runs out.
+        takes the lot over at once, instead of when its lease runs out. It stays as well beside a folder that could not
+        be removed, for whoever clears it.
         """
         if self._lock < 0:
             return
-        shutil.rmtree(self.spool, ignore_errors=True)
-        if is_in_order:
+        if _removed(self.spool) and is_in_order:
             self._lock_path(self.token).unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = -1
 
     def _lock_path(self, token: str) -> Path:
         return self.root / f"{token}.lock"
+
+
+def _removed(folder: Path) -> bool:
+    """The folder is gone, with all that it held."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _is_free(lock: Path) -> bool:

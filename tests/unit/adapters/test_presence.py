@@ -88,3 +88,20 @@ def test_a_worker_that_only_begins_is_never_found_without_its_lock(
     assert found == [[]]
     assert not mine.is_dead(other.token)
     assert (tmp_path / f"{other.token}.lock").exists()
+
+
+def test_a_folder_that_a_worker_could_not_remove_is_removed_by_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    mine, other = Presence(tmp_path), Presence(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "rmdir", fails)
+        other.leave()
+        assert mine.clear_the_dead(frozenset()) == [other.token]
+        assert other.spool.is_dir()
+    mine.clear_the_dead(frozenset())
+    assert not other.spool.exists()
+    assert [p.name for p in tmp_path.glob("*.lock")] == [f"{mine.token}.lock"]
