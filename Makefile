@@ -9,8 +9,8 @@ WIDE := $(VENV)/.installed-wide
 # once, before many processes want them at the same time
 BUILD_RULES := CHORUS_EDI_CACHE=var/tests-cache $(VENV)/bin/chorus-edi rules --build > /dev/null
 
-.PHONY: help install services demo test test-core test-slow cluster-test oracle race bench-million check bench docs fixtures clean
-.PHONY: hostile fuzz crash load audit
+.PHONY: help install services demo test test-core test-slow cluster-test oracle race bench-million bench-search check bench docs fixtures clean
+.PHONY: hostile fuzz crash load audit bench-night
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,12 @@ race: install ## the official rules against the engines that others would take
 
 bench-million: install ## one million generated invoices, drop to reports (25 GB of disk, half an hour)
 	@$(PY) -m bench.million
+
+bench-search: services ## search and export over a ledger of one million invoices, on SQLite and PostgreSQL (6 GB of disk)
+	@PYTHONPATH=tests $(PY) -m bench.search
+
+bench-night: install ## one night over the home that bench-million left with --keep: time, memory, differences
+	@$(PY) -m bench.night var/million
 
 bench: install ## cost per stage and end to end (not a test: figures for people)
 	@$(PY) -m bench

@@ -1,13 +1,15 @@
 """# edi_reconcile: does everything add up?
 
-Every night at 02:00, for the business day before: each invariant of `chorus-edi verify`, and the figures of that
-day: received = refused + integrated + pending + repeated, in files, invoices and money. It reads; it changes
-nothing.
+Every night at 02:00, for the business day before: the figures of that day (received = refused + integrated + pending +
+repeated, in files, invoices and money), the ledger beside everything that lies around it (drop and answer folders,
+stored bytes, reports, pivots, statuses, control files, runs), and each invariant of `chorus-edi verify`. It reads; it
+changes nothing, and leaves a workbook, a page and a CSV of the day in the home's `reconcile/`
+(`[reconcile] folder`).
 
 **Red means** that something is lost, doubled or altered, or could not be looked at. People are told at once
 (`reconcile-broken`), and again by the deadline of the run. A difference is never tried again: it would only hide.
-- `reconcile`, with lines `ROUGE`: each names what breaks it and the next step. Copy the home before anything else,
-  then `chorus-edi verify`. Once mended, clear the task: it must become green by itself, never by hand.
+- `reconcile`, with lines `ROUGE`: each names what differs, or what breaks an invariant, and the next step. Copy the
+  home before anything else. Once mended, clear the task: it must become green by itself, never by hand.
 - `reconcile`, without such a line: the home, the ledger or the store is away; mend it, then clear the task.
 
 **Safe**: at any time, as often as you like. By hand: *Trigger* with `day` = 2026-11-20, or `chorus-edi reconcile`.
@@ -34,12 +36,15 @@ from edi_airflow.steps import Counts, business_day, step
 def reconcile() -> None:
     @edi_task(task_id="reconcile")
     def compare() -> Counts:
+        from pipeline.adapters.night import files
         from pipeline.running import nightly
 
         context = get_current_context()
         day = business_day(context["params"]["day"], context["dag_run"].logical_date)
         with step() as work:
-            return work.sound(nightly.reconcile(work.home, day))
+            found = nightly.reconcile(work.home, day)
+            files.write(found, work.home.path / work.home.settings.reconcile.folder, "fr")
+            return work.sound(found)
 
     compare()
 

@@ -1,8 +1,8 @@
 """# edi_returns: send what is left
 
 Workers answer by themselves. This is the sweep behind them: files that a killed worker left unsent, answers for a
-partner whose folder or server was away, reports that are put back, the daily list of rejects. It also says what
-waits too long.
+partner whose folder or server was away, reports that are put back, the daily list of rejects. It tells issuers what
+became of their invoices after integration (lifecycle returns, once their window is over), and says what waits too long.
 
 **Red means** that a folder or a server takes nothing, after three more tries over some minutes. Verdicts stand;
 only the sending waits, and nothing is sent twice. Every other folder got what it was due. Lines `ERROR` in the log

@@ -3,10 +3,14 @@
 The name a partner gives to a flow announces one of them; the content decides which ones it can be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from pipeline.model import Lane
+
+STATUS_FILE = "IN_CDV_CPP_STATUT"  # what a status file is taken under: the number of its interface is not published
 
 
 class Syntax(StrEnum):
@@ -30,6 +34,17 @@ class Interface:
     twin: str  # the ordinary flow of which a works flow is the copy
     state: str
     successor: str  # of a withdrawn code (IDN-004)
+    lane: Lane = Lane.INVOICES
+
+    @property
+    def by_subscription(self) -> bool:
+        """Files of ours: taken only where the sheet of a partner names the code (FLW-013 elsewhere)."""
+        return self.lane is not Lane.INVOICES
+
+    @property
+    def can_be_dropped(self) -> bool:
+        """By somebody, today."""
+        return self.is_open or self.by_subscription
 
     @property
     def digits(self) -> str:
@@ -56,13 +71,29 @@ _ROWS = (
     Interface("FSO1130A", "E4", Syntax.UBL, True, True, "FSO1100A", "active since February 2024", ""),
     Interface("FSO1131A", "E5", Syntax.UBL, True, True, "FSO1110A", "active since February 2024", ""),
     Interface("FSO1137A", "E5", Syntax.FACTURX, True, True, "FSO1117A", "active since February 2024", ""),
+    Interface("ACT9001A", "action", None, False, False, "", "ours", "", Lane.ACTIONS),
+    Interface("CTL9002A", "control", None, False, False, "", "ours", "", Lane.CONTROL),
 )
 INTERFACES: Mapping[str, Interface] = MappingProxyType({row.code: row for row in _ROWS})
 
 
 def open_codes() -> tuple[str, ...]:
-    """The codes that a partner can drop today."""
+    """The codes that a partner can drop today, unless its sheet names others."""
     return tuple(row.code for row in _ROWS if row.is_open)
+
+
+def is_subscribed(code: str, named: Collection[str]) -> bool:
+    """A sheet that names these codes takes this one. What it says of files of ours closes no code of invoices.
+
+    >>> is_subscribed("FSO1100A", ()), is_subscribed("FSO1100A", ("ACT9001A",)), is_subscribed("ACT9001A", ())
+    (True, True, False)
+    >>> is_subscribed("FSO1100A", ("FSO1117A",)), is_subscribed("ACT9001A", ("ACT9001A",))
+    (False, True)
+    """
+    row = INTERFACES.get(code)
+    if row is None or not row.can_be_dropped or code in named:
+        return True  # what nobody can drop is FLW-002 or IDN-004
+    return not row.by_subscription and not any(name in INTERFACES and INTERFACES[name].is_open for name in named)
 
 
 def candidates(syntax: Syntax) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ typed records. The numbers that `decide` wants are reserved by the shell; `concl
 Same bytes, same rule packs, same directory snapshot, same reservations: same verdict, byte for byte.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -19,11 +19,14 @@ from pipeline.model import (
     Finding,
     FlowState,
     Identified,
+    IntakeVerdict,
     Invoice,
     InvoiceOutcome,
     JudgedInvoice,
+    JudgedRow,
     Kind,
     Known,
+    Lane,
     MemberSeen,
     NumberKey,
     NumberOwner,
@@ -32,7 +35,9 @@ from pipeline.model import (
     ReadInvoice,
     ReadMember,
     Received,
+    RowOutcome,
     Slice,
+    Snapshot,
     SupplierRead,
     Verdict,
     finding,
@@ -40,16 +45,27 @@ from pipeline.model import (
 from pipeline.ports import Fault, Said, Tools
 from pipeline.returns import pivot
 from pipeline.returns.pivot_attachments import PivotAttachment
-from pipeline.routing import duplicates, route
+from pipeline.routing import duplicates, mapping, route
+from pipeline.siret import STATE
 from pipeline.terms import LEGACY, Terms
-from pipeline.validators import antivirus
+from pipeline.validators import antivirus, intake, references
 from pipeline.validators.document import Examined, JudgedDocument, examine, in_report_order
 
 NEVER_IN_CHECK = (
     "FLW-005", "FLW-006", "FLW-007", "FLW-011", "FLW-012", "FLW-013", "PTY-020", "PTY-021", "DUP-001", "DUP-003",
     "CRN-004", "CMT-*",
 )  # fmt: skip
-
+# of a flow of changes: what only a sheet or a ledger can tell
+NEVER_IN_CHECK_OF_CHANGES = ("FLW-005", "FLW-006", "FLW-007", "FLW-011", "FLW-012")
+_OF_THE_LANE = {
+    Lane.STATUSES: ("LFC-001", "LFC-006", "LFC-008", "LFC-013", "LFC-014", "LFC-015"),
+    Lane.ACTIONS: (
+        "FLW-013", "LFC-001", "LFC-004", "LFC-005", "LFC-008", "LFC-011", "LFC-012", "LFC-015", "RTG-*", "CMT-*",
+    ),
+    Lane.CONTROL: ("FLW-013",),
+    Lane.INVOICES: (),
+}  # fmt: skip
+_REFUSED = InvoiceOutcome.REFUSED
 
 _FIL_007_IS_OFF = Said(
     "FIL-007 est désactivée, et un flux mis à part n'est refusé que par elle ; lui rendre sa gravité "
@@ -75,6 +91,13 @@ def read(
     somebody knows which it was. Those that are `unreadable` are refused by FIL-007 and not opened.
     """
     identified = identify(received, source, spool, tools, unreadable=unreadable, at=at)
+    if identified.lane is not Lane.INVOICES:
+
+        def unread(seen: MemberSeen) -> ReadMember:
+            found = () if identified.is_refused else (beyond_the_limits(seen.name, tools.terms),)
+            return _unread(replace(seen, findings=(*seen.findings, *found)))
+
+        return intake.read(identified, source, spool, sink, tools, unreadable=unreadable, unread=unread, at=at)
     members: list[ReadMember] = []
     invoices: list[ReadInvoice] = []
     packs: dict[str, PackRun] = {}
@@ -147,6 +170,26 @@ def conclude(decided: Decided, held_by: Mapping[NumberKey, NumberOwner], terms: 
         decided.known.snapshot,
         _not_judged(read, decided.known),
     )
+
+
+def conclude_changes(
+    read: Read, rows: Sequence[JudgedRow], terms: Terms, snapshot: Snapshot | None = None, *, has_ledger: bool = True
+) -> IntakeVerdict:
+    """The same of a flow of changes, whose rows were decided: of one that is refused as a whole none counts."""
+    rows = () if is_refused(read, terms) else tuple(rows)
+    on_members = [f for member in read.members for f in in_report_order(member.findings)]
+    has_refused_file = any(m.is_refused for m in read.members)
+    outcomes = (_REFUSED if row.outcome is RowOutcome.REFUSED else InvoiceOutcome.INTEGRATED for row in rows)
+    if is_refused(read, terms):
+        state = FlowState.REJECTED
+    elif rows or has_refused_file:
+        state = state_of(outcomes, has_refused_file=has_refused_file)
+    else:
+        state = FlowState.INTEGRATED  # nothing was asked for
+    is_scanned = any(run.name == antivirus.PACK for run in read.packs)
+    never = (rule for rule in NEVER_IN_CHECK_OF_CHANGES if rule != codes.FLW_011.id or not is_scanned)
+    not_judged = () if has_ledger else (*never, *_OF_THE_LANE[read.lane])
+    return IntakeVerdict(read, state, (*read.findings, *on_members), rows, snapshot, not_judged)
 
 
 def is_refused(read: Read, terms: Terms) -> bool:
@@ -276,10 +319,14 @@ def _record(
     """What the decision needs of one invoice; its pivot unit goes to the sink unless it is refused already."""
     invoice = judged.invoice
     unit = None
-    if not any(f.refuses for f in judged.findings):
+    refusals = {f.code for f in judged.findings if f.refuses}
+    if not refusals or (tools.terms.maps_recipients and refusals <= mapping.MENDED):
         offset = sink.tell()
         opened = [PivotAttachment(o.name, o.content, o.mime, o.category, o.is_pdf, o.type) for o in judged.opened]
-        pivot.unit(invoice, opened, identified.received, identified.interface, document, seen.name, sink)
+        pivot.unit(
+            invoice, opened, identified.received, identified.interface, document, seen.name, sink,
+            is_to_be_mapped=bool(refusals),
+        )  # fmt: skip
         unit = Slice(offset, sink.tell() - offset)
     supplier = invoice.supplier
     gross = invoice.total_gross
@@ -320,12 +367,27 @@ def _has_validator(invoice: Invoice) -> bool:
 
 
 def _decide_invoice(invoice: ReadInvoice, read: Read, known: Known, terms: Terms) -> JudgedInvoice:
+    mapped = mapping.applied(invoice, known, read.received.day)
+    invoice = _held_to_the_state(mapped, invoice, read, terms)
     routed = route.findings(invoice, read.received, read.interface, known, terms)
-    found = in_report_order((*invoice.findings, *routed))
+    found = in_report_order((*invoice.findings, *mapped.notes(terms), *mapped.as_written(routed)))
     proved = route.rights_proved(invoice, read.received, known, terms)
     claim = duplicates.number_key(invoice, read.received.partner, rights_proved=proved)
     structure = known.structures.get(invoice.recipient.text) if invoice.recipient else None
-    return JudgedInvoice(invoice, found, outcome(found), claim, structure.name if structure else "")
+    name = structure.name if structure else ""
+    return JudgedInvoice(invoice, found, outcome(found), claim, name, mapped.is_mapped)
+
+
+def _held_to_the_state(mapped: mapping.Mapped, read_as: ReadInvoice, read: Read, terms: Terms) -> ReadInvoice:
+    """The invoice as it is routed: what the State asks of a commitment number was not asked under another name."""
+    invoice = mapped.invoice
+    if invoice.recipient is None or invoice.recipient.text != STATE or invoice.recipient == read_as.recipient:
+        return invoice
+    others = tuple(f for f in invoice.findings if f.code not in references.OF_THE_STATE)
+    asked = references.of_the_state(
+        invoice.commitment, invoice.recipient, read.received, read.interface, invoice.member, terms
+    )
+    return replace(invoice, findings=(*others, *asked))
 
 
 def _numbers(read: Read) -> Iterator[tuple[str, str, str]]:

@@ -110,6 +110,15 @@ class Received:
 # --- identify ---------------------------------------------------------------------------------------------------------
 
 
+class Lane(StrEnum):
+    """What a flow asks of us: invoices to integrate, or changes of what is integrated."""
+
+    INVOICES = "invoices"
+    STATUSES = "statuses"  # a status file of a recipient
+    ACTIONS = "actions"  # an action file of an issuer (ACT9001A)
+    CONTROL = "control"  # a control file of an issuer (CTL9002A)
+
+
 class Kind(StrEnum):
     """What one file of a flow is, by its content."""
 
@@ -119,11 +128,20 @@ class Kind(StrEnum):
     FACTURX = "facturx"
     XADES = "xades"  # a signature: stored, not verified
     STYLESHEET = "stylesheet"  # stored, never run
+    STATUS = "status"  # CPPStatut: statuses of invoices, or of flows (LFC-007)
+    ACTIONS = "actions"  # an action file of ours
+    CONTROL = "control"  # a control file of ours
+    ENCLOSED = "enclosed"  # beside an action file: an attachment that it may name
     UNKNOWN = "unknown"
 
     @property
     def is_invoice(self) -> bool:
         return self in {Kind.UBL, Kind.CII, Kind.MIXED, Kind.FACTURX}
+
+    @property
+    def is_read(self) -> bool:
+        """It is known by its content, and holds what a flow is about."""
+        return self.is_invoice or self is Kind.STATUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +187,7 @@ class Identified:
     members: tuple[MemberSeen, ...]
     findings: tuple[Finding, ...]
     is_archive: bool = False  # the members lie in the unpacked spool, else in the bytes received
+    lane: Lane = Lane.INVOICES
 
     @property
     def is_refused(self) -> bool:
@@ -434,7 +453,102 @@ class ReadInvoice:
     currency: str
     total: str  # BT-112 exactly as given, empty where it is no amount
     findings: tuple[Finding, ...]
-    pivot: Slice | None  # None where the invoice is refused already
+    pivot: Slice | None  # None where the invoice is refused already, whatever its recipient may be mapped to
+
+    @property
+    def is_refused(self) -> bool:
+        return any(f.refuses for f in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceKey:
+    """How others name an invoice: by supplier, number and, where they give it, day of issue."""
+
+    supplier_type: str
+    supplier: Text | None
+    number: Text | None
+    issued: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStatus:
+    """One entry of a status file (CPPFactureStatutUnitaire). `rank` counts over the whole flow, from 1."""
+
+    rank: int
+    member: str
+    invoice: InvoiceKey
+    recipient: Text | None  # the SIRET of its debtor
+    status: Text | None  # IdStatut as given
+    when: datetime | None  # Horodatage, aware
+    when_at: Text | None  # the same as given
+    comment: Text | None = None
+    reason: Text | None = None  # ComplementStatut
+    mandate: Text | None = None  # IdMandatDP
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        return any(f.refuses for f in self.findings)
+
+
+class ActionKind(StrEnum):
+    """What an issuer can do about its invoice (spec 06 section 4)."""
+
+    RECYCLE = "recycle"
+    COMPLETE = "complete"
+    HANDLE_REJECT = "handle-reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A file that an action brings, unwrapped where it came as a ZIP: its bytes lie in the spool that `read` wrote.
+
+    `findings` are what is wrong with the file itself; they are said of each invoice that it is added to.
+    """
+
+    name: str
+    mime: str
+    sha256: str
+    content: Slice
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAction:
+    """One row of an action file. None: the row does not name it, it stays as it is; an empty text takes it away."""
+
+    rank: int
+    member: str
+    action: ActionKind | None
+    action_at: Text | None
+    invoice: InvoiceKey
+    recipient: Text | None = None
+    service: Text | None = None
+    commitment: Text | None = None
+    comment: Text | None = None
+    reason: Text | None = None
+    credit_note: Text | None = None  # numbers, of the same supplier
+    corrective: Text | None = None
+    attachments: tuple[Enclosed, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        return any(f.refuses for f in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadControl:
+    """One row of a control file: a flow as its issuer dropped it."""
+
+    rank: int
+    member: str
+    flow: Text | None
+    sha256: Text | None
+    invoices: int | None
+    total: Text | None
+    currency: Text | None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -478,6 +592,15 @@ class Read:
     packs: tuple[PackRun, ...]
     expanded_bytes: int = 0
     extracts: tuple[Extract, ...] = ()  # only where an antivirus is to look at them (`Terms.is_scanned`)
+    lane: Lane = Lane.INVOICES
+    statuses: tuple[ReadStatus, ...] = ()  # each lane has rows of one kind, `invoices` or one of these
+    actions: tuple[ReadAction, ...] = ()
+    controls: tuple[ReadControl, ...] = ()
+
+    @property
+    def rows(self) -> tuple[ReadStatus | ReadAction | ReadControl, ...]:
+        """Of a flow of changes."""
+        return (*self.statuses, *self.actions, *self.controls)
 
     @property
     def is_refused(self) -> bool:
@@ -573,6 +696,7 @@ class NumberOwner:
     deposit_id: int
     rank: int
     received_at: datetime
+    status: str = ""  # two digits, where it was rejected: such a number is never free again (DUP-004)
 
 
 @dataclass(frozen=True, slots=True)
@@ -601,6 +725,38 @@ class CommitmentTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """What an issuer calls a service (libellé) of this recipient."""
+
+    siret: str
+    written: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What an issuer calls a recipient."""
+
+    written: str
+    siret: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientMapping:
+    """The names that one issuer gives its recipients and their services (correspondances), by plain text.
+
+    `routing.mapping` says when one of them is used. `settled` are invoices that were judged before and wait: they keep
+    what they were mapped to then, whatever the tables say now.
+    """
+
+    labels: Mapping[str, Mapping[str, Label]] = field(default_factory=dict)  # by SIRET, then by plain label
+    aliases: Mapping[str, Alias] = field(default_factory=dict)  # by plain alias
+    used: Mapping[str, str] = field(default_factory=dict)  # SIRET -> the service that this issuer used last
+    settled: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # rank -> SIRET and service
+    is_asked: bool = True  # False: the connection asks for none, only `settled` counts
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """The reference rows that one commit unit needs, fetched in one query of each kind."""
 
@@ -613,6 +769,7 @@ class Known:
     lookalikes: tuple[Lookalike, ...] = ()
     operator_reason: Mapping[int, str] = field(default_factory=dict)  # rank -> settled by an operator: integrate
     has_ledger: bool = True  # False in `check`: duplicates across flows cannot be judged
+    mapping: RecipientMapping | None = None  # None: this connection has its recipients read as they are written
 
 
 # --- decide -----------------------------------------------------------------------------------------------------------
@@ -642,6 +799,7 @@ class JudgedInvoice:
     outcome: InvoiceOutcome
     claim: NumberKey | None  # the number it holds (integrated, pending) or wants
     structure_name: str = ""  # of the recipient, as the directory says it
+    is_mapped: bool = False  # recipient or service of `read` are not those of the document (RTG-013)
 
 
 @dataclass(frozen=True, slots=True)
@@ -677,6 +835,130 @@ class Verdict:
         return sum(1 for i in self.invoices if i.outcome is outcome)
 
 
+# --- what becomes of an invoice after integration ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A payment request as it stands in the ledger, when somebody asks for a change."""
+
+    deposit_id: int
+    rank: int
+    issuer: str  # the partner that dropped it
+    flow_name: str
+    received_day: date
+    supplier_type: str
+    supplier: str
+    supplier_name: str
+    number: str
+    issued: date | None
+    type: str  # BT-3
+    framework: str
+    currency: str
+    total: str
+    total_millionths: int | None
+    recipient: str  # as it is routed now
+    recipient_name: str
+    service: str
+    commitment: str
+    receiver: str
+    status: str  # two digits
+    status_at: datetime
+    sequence: int  # of its last transition
+    routing: int  # ordinal of its last row of `routings`; 0: as deposited
+    is_handled: bool = False
+    past: frozenset[tuple[str, datetime]] = frozenset()  # every (status, moment) of its history, raw codes included
+    handled_as: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))  # its credit note, its corrective
+    events: int = 0  # how many statuses without a label its history has
+    cancels: tuple[int, int] = (0, 0)  # the handled reject whose credit note it is: deposit and rank
+
+
+class RowOutcome(StrEnum):
+    """What becomes of one row of a status, action or control file."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"  # it had been applied already: no effect
+    KEPT = "kept"  # a status without a published label: an event of the history
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of status that applies. `reason` is a code of the list of reasons."""
+
+    standing: Standing
+    to: str  # two digits
+    at: datetime
+    comment: str = ""
+    reason: str = ""
+    mandate: str = ""
+    set_by: str = ""  # recipient, accountant, supplier: as in `lifecycle.ARROWS`
+    producer: str = ""  # application code of who asked
+    operator: str = ""  # of a command; empty where a file asked
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """Where a recycled payment request goes from now on."""
+
+    recipient: str
+    recipient_name: str
+    service: str
+    commitment: str
+    snapshot: str
+    service_name: str = ""  # as the directory calls it; empty where the service stays as it was
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """A rejected invoice that its issuer has dealt with, and what took its place."""
+
+    standing: Standing
+    reason: str
+    comment: str
+    credit_note: Standing | None
+    corrective: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """One row of a file of changes, with all its findings, and what is to be done about it.
+
+    `changes` in their order: a recycle is 01, 02 and 03. An `event` is kept: its raw code, moment and comment.
+    """
+
+    rank: int
+    member: str
+    invoice: InvoiceKey
+    findings: tuple[Finding, ...]
+    outcome: RowOutcome
+    standing: Standing | None = None
+    changes: tuple[Change, ...] = ()
+    rerouted: Rerouted | None = None
+    handling: Handling | None = None
+    event: tuple[str, datetime, str] | None = None
+    attachments: tuple[Enclosed, ...] = ()
+    total: str = ""  # of a control row, or of the invoice named
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeVerdict:
+    """All that we say about a flow of changes: the report tells it as it tells a flow of invoices.
+
+    A row that is refused is told like a refused invoice; `state` says whether all, some or none was applied.
+    """
+
+    read: Read
+    state: FlowState
+    findings: tuple[Finding, ...]  # on the flow and its members
+    rows: tuple[JudgedRow, ...]
+    snapshot: Snapshot | None = None
+    not_judged: tuple[str, ...] = ()
+
+    def count(self, outcome: RowOutcome) -> int:
+        return sum(1 for row in self.rows if row.outcome is outcome)
+
+
 MILLIONTHS_MAX = 9 * 10**12  # in units: above, the integer column is NULL and the invoice a named exception
 
 
@@ -688,3 +970,9 @@ def millionths(total: str) -> int | None:
     if abs(value) > MILLIONTHS_MAX or value != round(value, 6):
         return None
     return int(value.scaleb(6))
+
+
+def signed_millionths(invoice: ReadInvoice) -> int | None:
+    """The total with VAT in millionths; a credit note is subtracted, whatever sign it was written with."""
+    amount = millionths(invoice.total)
+    return -abs(amount) if amount is not None and invoice.type == "381" else amount

@@ -232,6 +232,10 @@ class ObjectStore(Protocol):
         """The digests kept for a partner, sorted."""
         ...
 
+    def sized(self, partner: str) -> Iterator[tuple[str, int]]:
+        """The same, each with its size in bytes."""
+        ...
+
     def partners(self) -> Iterator[str]:
         """Everybody for whom something is kept, or was, sorted."""
         ...
@@ -343,6 +347,15 @@ class DropZone(Protocol):
         ...
 
 
+class Lying(NamedTuple):
+    """A file that stands in an `out/`: since when (seconds since 1970), as far as whoever keeps it tells that."""
+
+    name: str
+    size_bytes: int
+    since: float
+    is_plain: bool
+
+
 class Outgoing(Protocol):
     """One folder that gets our answers: written under a temporary name, then renamed, never over another file.
 
@@ -367,6 +380,14 @@ class Outgoing(Protocol):
 
     def holds(self, name: str) -> bool:
         """A file of this name is there now."""
+        ...
+
+    def lying(self) -> Iterator[Lying]:
+        """What stands there now under a name that is not a temporary one; nothing where the folder is missing."""
+        ...
+
+    def digest(self, name: str) -> str | None:
+        """The SHA-256 of the plain file of this name, None where there is none."""
         ...
 
     def flush(self) -> None:

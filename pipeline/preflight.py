@@ -11,19 +11,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pipeline import judge
+from pipeline import judge, status_intake
 from pipeline.identify import flow_name
 from pipeline.model import (
     Decided,
+    IntakeVerdict,
+    JudgedRow,
     Known,
+    Lane,
     NumberKey,
     Read,
     Received,
+    RecipientMapping,
+    RowOutcome,
     Snapshot,
     Structure,
     Verdict,
 )
 from pipeline.ports import Scanner, Tools
+from pipeline.reconcile import control
 from pipeline.routing import duplicates
 from pipeline.terms import Terms
 from pipeline.validators import antivirus
@@ -46,8 +52,9 @@ class Preflight:
     structures: Mapping[str, Structure] = field(default_factory=dict)
     seen: dict[NumberKey, str] = field(default_factory=dict)
     scanner: Scanner | None = None
+    mapping: RecipientMapping | None = None  # the terms must say that there is one (`maps_recipients`)
 
-    def judge(self, path: Path) -> Verdict:
+    def judge(self, path: Path) -> Verdict | IntakeVerdict:
         """Judge one file in full, but for what only a partner's sheet or a ledger can tell."""
         terms = self.tools.terms
         with (
@@ -62,7 +69,9 @@ class Preflight:
             source.seek(0)
             received = Received("", path.name, digest, size, self.now, interface=self.interface)
             read = self._read(received, source, cast(BinaryIO, unpacked), cast(BinaryIO, sink))
-        known = Known(self.snapshot, self.structures, has_ledger=False)
+        if read.lane is not Lane.INVOICES:
+            return judge.conclude_changes(read, _rows(read, self.now, terms), terms, has_ledger=False)
+        known = Known(self.snapshot, self.structures, has_ledger=False, mapping=self.mapping)
         return judge.conclude(self._without_repeats(judge.decide(read, known, terms), terms), {}, terms)
 
     def _read(self, received: Received, source: BinaryIO, unpacked: BinaryIO, sink: BinaryIO) -> Read:
@@ -84,6 +93,21 @@ class Preflight:
         for rank, key in decided.wanted:
             self.seen.setdefault(key, f"{decided.read.received.name} ({rank})")
         return decided
+
+
+def _rows(read: Read, now: datetime, terms: Terms) -> tuple[JudgedRow, ...]:
+    """The rows of a flow of changes, as far as they can be judged without the invoices that they name."""
+    if read.lane is Lane.STATUSES:
+        return status_intake.preview(read, now, terms)
+    if read.lane is Lane.CONTROL:
+        return control.decide(read, terms)
+    return tuple(
+        JudgedRow(
+            row.rank, row.member, row.invoice, row.findings,
+            RowOutcome.REFUSED if row.is_refused else RowOutcome.APPLIED,
+        )
+        for row in read.actions
+    )  # fmt: skip
 
 
 def files(paths: Iterable[Path], terms: Terms) -> Iterator[Path]:

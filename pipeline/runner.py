@@ -13,7 +13,7 @@ from pipeline.adapters.read_pool import ReadPool
 from pipeline.model import PARIS
 from pipeline.ports import Said
 from pipeline.routing.directory import is_too_old
-from pipeline.running import audit, daily, deliver
+from pipeline.running import audit, daily, deliver, lifecycle_returns
 from pipeline.running.administer import (
     add_partner,
     commitments_available,
@@ -138,7 +138,7 @@ def run(
             if not watch:
                 _take_the_rest(home, pool, summary, on_verdict, on_progress)
             _outside(home, summary)
-            _return(home, summary)
+            _return(home, summary, is_last=not watch)
             if is_new:
                 _call(home, summary)
             if not watch or stop.wait(home.settings.watch_interval_s):
@@ -194,10 +194,11 @@ def process(
 
 
 def send_returns(home: Home, *, on_fault: Callable[[Said], None] = unheard) -> RunSummary:
-    """Send what workers left unsent, and the rejects of the days that are over; say what waits for too long."""
+    """Send what workers left unsent, tell changes of status whose window is over, and the rejects of the days that
+    are; say what waits for too long."""
 
     def work(summary: RunSummary) -> None:
-        _return(home, summary)
+        _return(home, summary, is_last=False)
         _call(home, summary)
 
     return _timed(RunSummary(on_fault=on_fault), work)
@@ -236,8 +237,9 @@ def _outside(home: Home, summary: RunSummary) -> None:
         summary.notice(held_back.said)
 
 
-def _return(home: Home, summary: RunSummary) -> None:
+def _return(home: Home, summary: RunSummary, *, is_last: bool) -> None:
     deliver.sweep(home, summary)
+    lifecycle_returns.tell(home, summary, is_last=is_last)
     daily.write_rejects(home, home.partners(), summary)
     audit.keep_heads(home, summary)
     _look_at_what_waits(home, summary)

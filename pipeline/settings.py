@@ -34,12 +34,15 @@ from pipeline.terms import (
     LEGACY,
     POLICIES,
     POLICY_LEVELS,
+    ROLES,
+    ActionLimits,
     ArchiveLimits,
     AttachmentLimits,
     CtcLimits,
     DropLimits,
     FindingLimits,
     FlowLimits,
+    IntakeLimits,
     LegacyLimits,
     Lists,
     PivotLimits,
@@ -295,6 +298,41 @@ class Retention(BaseModel):
     years: int = Field(default=10, ge=1, le=100)
 
 
+class Returns(BaseModel):
+    """How an issuer hears of what became of its invoices after integration: lifecycle returns, batch by batch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    window_s: int = Field(default=60, ge=0)  # from the first change that is untold: then the next sweep tells them all
+    entries_max: int = Field(default=500, ge=1, le=10_000)  # of one return
+    late_minutes: int = Field(default=60, ge=1)  # after that `verify` names what is still untold
+
+
+class Night(BaseModel):
+    """How far the nightly reconciliation looks, from when on something is late, and what else it may ask."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    folder: Path = Path("reconcile")  # where the DAG writes the workbook and the page of each day
+    drop_minutes: int = Field(default=15, ge=0)  # a file in an `in/` for longer, and not in the ledger
+    report_minutes: int = Field(default=60, ge=0)  # received for longer, and not answered, or its answer not sent
+    fetch_hours: int = Field(default=24, ge=0)  # a report in an `out/` for longer, where the server tells who read it
+    term_days: int = Field(default=30, ge=1)  # payment term
+    term_warn_days: int = Field(default=7, ge=0)  # a term that ends within these days is at risk
+    whole_invoices: int = Field(default=100_000, ge=0)  # a larger ledger is passed in seven nights, not in each
+    sample_s: float = Field(default=20, ge=0)  # for stored bytes that are read and hashed again
+    sample_bytes: int = Field(default=8 << 30, ge=0)
+    answers_s: float = Field(default=20, ge=0)  # for reports and pivots that are read again
+    answers_max: int = Field(default=5_000, ge=0)  # of each
+    sftp_log: Path | None = None  # where OpenSSH's internal-sftp writes (-l INFO), or our own SFTP server
+    airflow_url: str = ""  # http://127.0.0.1:8080; empty: runs are not read, and the night says so
+    airflow_user: str = "viewer"
+    airflow_password: SecretStr = SecretStr("")
+    airflow_password_file: Path | None = None
+
+    def secret(self, home: Path) -> str:
+        """The password of the viewer."""
+        return _secret(self.airflow_password, self.airflow_password_file, home)
+
+
 class AirflowServer(BaseModel):
     """How `chorus-edi airflow up` starts the four components; a deployment of its own sets Airflow itself."""
 
@@ -335,6 +373,8 @@ class Settings(BaseSettings):
     ages: Ages = Ages()
     directory: DirectoryRefresh = DirectoryRefresh()
     retention: Retention = Retention()
+    reconcile: Night = Night()
+    returns: Returns = Returns()
     airflow: AirflowServer = AirflowServer()
     severities: dict[str, str] = {}
     policies: dict[str, str] = {}
@@ -347,6 +387,8 @@ class Settings(BaseSettings):
     ctc: Annotated[CtcLimits, _only_known(CtcLimits)] = CtcLimits()
     work: Annotated[WorkLimits, _only_known(WorkLimits)] = WorkLimits()
     pivot: Annotated[PivotLimits, _only_known(PivotLimits)] = PivotLimits()
+    action: Annotated[ActionLimits, _only_known(ActionLimits)] = ActionLimits()
+    intake: Annotated[IntakeLimits, _only_known(IntakeLimits)] = IntakeLimits()
     findings: Annotated[FindingLimits, _only_known(FindingLimits)] = FindingLimits()
     routing: Annotated[RoutingLimits, _only_known(RoutingLimits)] = RoutingLimits()
     reference_data: Annotated[ReferenceData, _only_known(ReferenceData)] = ReferenceData()
@@ -393,15 +435,18 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=cls.file)
 
     def terms(
-        self, profile: str = LEGACY, policies: dict[str, str] | None = None, *, report_warnings: bool = True
-    ) -> Terms:
+        self, profile: str = LEGACY, policies: dict[str, str] | None = None, *, report_warnings: bool = True,
+        maps_recipients: bool = False, roles: tuple[str, ...] = ROLES,
+    ) -> Terms:  # fmt: skip
         """The terms of one connection: this installation's, with its profile and policies over them."""
         switches = self.switches if report_warnings else dataclasses.replace(self.switches, report_warnings=False)
         return Terms(
             profile=profile, policies=self.policies | (policies or {}), severities=self.severities,
-            is_scanned=bool(self.antivirus.address), flow=self.flow, drop=self.drop, archive=self.archive,
+            is_scanned=bool(self.antivirus.address), roles=roles, maps_recipients=maps_recipients, flow=self.flow,
+            drop=self.drop, archive=self.archive,
             xml=self.xml, attachment=self.attachment, legacy=self.legacy,
-            ctc=self.ctc, work=self.work, pivot=self.pivot, findings=self.findings, routing=self.routing,
+            ctc=self.ctc, work=self.work, pivot=self.pivot, action=self.action, intake=self.intake,
+            findings=self.findings, routing=self.routing,
             reference_data=self.reference_data, watch=self.watch, switches=switches, lists=self.lists,
         )  # fmt: skip
 

@@ -152,6 +152,25 @@ class PivotLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionLimits:
+    """action: of a file of actions, our own robustness caps [profile]"""
+
+    bytes_max: int = 33_554_432  # rows_max rows of 1,600 bytes
+    rows_max: int = 20_000  # ten times what the largest issuers recycle in one drop
+    cell_chars_max: int = 2_000  # a comment of a page; receivers keep 255 of it
+    attachments_max: int = 100  # named by one row
+    recycle_days: int = 7  # a work item: no source names a delay for 04, the two others have seven days
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """intake: of the statuses that recipients send"""
+
+    clock_tolerance_s: int = 30  # a recipient's clock may be ahead of ours by so much (LFC-014) [profile]
+    comment_chars_max: int = 255  # kept of a comment (LFC-003): Pastell [one source]
+
+
+@dataclass(frozen=True, slots=True)
 class FindingLimits:
     """findings"""
 
@@ -267,6 +286,7 @@ class Lists:
 LEGACY = "legacy-edi"
 CTC = "ctc-b2g"
 PROFILES = (LEGACY, CTC)
+ROLES = ("recipient", "accountant")
 
 # Official packs and what goes with them: error, warning or off, per connection, for documents that claim those rules.
 POLICIES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -287,6 +307,8 @@ class Terms:
     severities: Mapping[str, str] = field(default_factory=dict)  # rule id -> severity, of this installation
     shown_packs: tuple[str, ...] = ()  # packs that `check --with` asks for besides, shown as information
     is_scanned: bool = False  # an antivirus is configured: what is taken out of a file is handed to it
+    roles: tuple[str, ...] = ROLES  # of the connection: which statuses it may set
+    maps_recipients: bool = False  # the connection has labels and aliases of its own put in place of what is written
     flow: FlowLimits = FlowLimits()
     drop: DropLimits = DropLimits()
     archive: ArchiveLimits = ArchiveLimits()
@@ -296,6 +318,8 @@ class Terms:
     ctc: CtcLimits = CtcLimits()
     work: WorkLimits = WorkLimits()
     pivot: PivotLimits = PivotLimits()
+    action: ActionLimits = ActionLimits()
+    intake: IntakeLimits = IntakeLimits()
     findings: FindingLimits = FindingLimits()
     routing: RoutingLimits = RoutingLimits()
     reference_data: ReferenceData = ReferenceData()

@@ -42,7 +42,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
 MAIN_WAY = {"test_demo", "test_fixtures", "test_corpus", "test_bad_input", "test_runner", "test_runner_verify"}
 PROCESSES = {
     "test_launcher", "test_read_pool", "test_read_pool_hostile", "test_limits", "test_confinement", "test_mutants",
-    "test_hostile_corpus", "test_crash_campaign", "test_ledger_stories", "test_ledger_audit",
+    "test_hostile_corpus", "test_crash_campaign", "test_ledger_stories", "test_ledger_audit", "test_lifecycle_stories",
 }  # fmt: skip
 
 

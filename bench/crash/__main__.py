@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.crash import report
 from bench.crash.chance import RandomKills
+from bench.crash.changes import ChangesFailedCalls, ChangesKilledAtCalls, ChangesKilledWhileFetched, ChangesStatements
 from bench.crash.disk import FullDisk
 from bench.crash.forks import Forks
 from bench.crash.network import KilledWhileFetchedOverSftp, PostgresLink, S3Link, SftpLink
@@ -21,7 +22,7 @@ from bench.crash.part import Part, Unavailable
 from bench.crash.readers import warm
 from bench.crash.state import PartState, State
 from bench.crash.statements import Statements
-from bench.crash.stories import Stories
+from bench.crash.stories import Lives, Stories
 from bench.crash.syscalls import FailedCalls, KilledAtCalls, KilledWhileFetched, ReaderKilledAtCalls
 
 VAR = Path("var/crash")
@@ -29,7 +30,8 @@ PARTS: Mapping[str, type[Part]] = {
     part.name: part
     for part in (
         KilledAtCalls, Statements, RandomKills, FailedCalls, KilledWhileFetched, SftpLink, PostgresLink, S3Link,
-        KilledWhileFetchedOverSftp, FullDisk, ReaderKilledAtCalls, Stories,
+        KilledWhileFetchedOverSftp, FullDisk, ReaderKilledAtCalls, Stories, Lives, ChangesKilledAtCalls,
+        ChangesKilledWhileFetched, ChangesFailedCalls, ChangesStatements,
     )
 }  # fmt: skip
 LOOK_S = 0.5

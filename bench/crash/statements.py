@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bench.crash.part import Part, Unavailable
 from bench.crash.subject import BUG, OnPostgres, Outcome, Problem
@@ -20,6 +20,7 @@ class Statements(Part):
     """One statement after the other. A link that is cut is mended at once: the run that is alive may go on."""
 
     name, about = "statements", "PostgreSQL: a cut or a kill before and after each statement and COMMIT"
+    subject_of: ClassVar[type[OnPostgres]] = OnPostgres
 
     def open(self) -> None:
         try:
@@ -32,7 +33,7 @@ class Statements(Part):
         except NoServer as error:
             raise Unavailable(str(error)) from error
         self.relay = self._open.enter_context(StatementRelay("127.0.0.1", server.port))
-        self.subject = OnPostgres(self.folder(), server, self.relay.port)
+        self.subject = self.subject_of(self.folder(), server, self.relay.port)
         self.subject.prepare()
         self.subject.learn(self.forks)
         self.statements = self.record()

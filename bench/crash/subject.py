@@ -64,6 +64,8 @@ def flow() -> bytes:
 class Local:
     """Everything in folders of one home. Others put the ledger, the store or the partners elsewhere."""
 
+    files = FILES
+
     def __init__(self, folder: Path) -> None:
         """`folder` gets the prepared home and its copies."""
         self.folder = folder
@@ -106,7 +108,7 @@ class Local:
             raise RuntimeError(f"an untouched run dies: {told['bug']}")
         trouble = [told["bug"], *told["faults"], *told["red"], *told["left"]]
         sent = sum(self.is_sent(name) for name in told["files"])
-        if any(trouble) or sent != FILES or told["runs"] != 2 or not told["is_idle"]:
+        if any(trouble) or sent != self.files or told["runs"] != 2 or not told["is_idle"]:
             raise RuntimeError(f"an untouched run does not end well: {told}")
 
     # --- copies -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 from bench.crash import tracing
 from bench.crash.consumer import Consumer
@@ -26,11 +27,12 @@ class _Traced(Part):
     """What is common: one home, and the calls of one untouched run."""
 
     kinds = tracing.WRITES
+    subject_of: ClassVar[type[Local]] = Local
 
     def open(self) -> None:
         if reason := tracing.why_not():
             raise Unavailable(reason)
-        self.subject = Local(self.folder())
+        self.subject = self.subject_of(self.folder())
         self.ready(self.subject)
         self.calls = self.record()
 
@@ -210,5 +212,11 @@ def half_accepted(subject: Local, home: Path) -> list[Problem]:
         for path in home.glob("ledger.sqlite*"):
             shutil.copy(path, folder)
         with closing(sqlite3.connect(Path(folder) / "ledger.sqlite")) as db:
-            known = {name for (name,) in db.execute("SELECT name FROM outbox JOIN verdicts USING (deposit_id)")}
+            known = {name for (name,) in db.execute(_ACCEPTED)}
     return [Problem(RED, f"{name} was sent without a verdict") for name in sent if name not in known]
+
+
+_ACCEPTED = """
+    SELECT name FROM outbox JOIN verdicts USING (deposit_id)
+    UNION SELECT batch FROM changes WHERE told > 0
+"""

@@ -83,6 +83,7 @@ _OWN_SCHEMAS: Mapping[str, str] = MappingProxyType(
         "pivot": "facture-pivot.xsd",
         "statut": "flux-statut.xsd",
         "extension-aife": "extension-aife.xsd",
+        "actions": "actions-fournisseur.xsd",
     }
 )
 

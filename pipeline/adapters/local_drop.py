@@ -22,7 +22,7 @@ from typing import BinaryIO, TypeVar
 
 from pipeline.adapters.local_store import COPY_BYTES, FEW, FLUSHED_AT_ONCE, flush_folder
 from pipeline.adapters.system_errors import Failed
-from pipeline.ports import Archived, InWork, NewObject, ObjectStore, Said, Seen
+from pipeline.ports import Archived, InWork, Lying, NewObject, ObjectStore, Said, Seen
 from pipeline.terms import DropLimits
 
 T = TypeVar("T")
@@ -241,6 +241,17 @@ class LocalOutgoing:
     def holds(self, name: str) -> bool:
         return (self.folder / name).exists()
 
+    def lying(self) -> Iterator[Lying]:
+        """What stands there now; since when by the system's own time (ctime): clients set the other."""
+        if not self.folder.is_dir():
+            return
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if not is_hidden(entry.name):
+                    with contextlib.suppress(FileNotFoundError):  # fetched meanwhile
+                        what = entry.stat(follow_symlinks=False)
+                        yield Lying(entry.name, what.st_size, what.st_ctime, stat.S_ISREG(what.st_mode))
+
     def digest(self, name: str) -> str | None:
         """The SHA-256 of the plain file of this name, None where there is none."""
         try:
@@ -286,6 +297,11 @@ def is_temporary(name: bytes, limits: DropLimits) -> bool:
 def temporary_name(name: str) -> str:
     """Under which an answer is written, before it gets its name."""
     return f".{name}.part"
+
+
+def is_hidden(name: str) -> bool:
+    """No answer has such a name, and every temporary one has."""
+    return name.startswith(".")
 
 
 def first(entries: Iterable[T], is_temporary: Callable[[T], bool]) -> Iterator[T]:

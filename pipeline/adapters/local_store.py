@@ -156,6 +156,13 @@ class LocalStore:
         if folder.is_dir():
             yield from sorted(p.name for p in folder.iterdir() if is_digest(p.name))
 
+    def sized(self, partner: str) -> Iterator[tuple[str, int]]:
+        """The digests kept for a partner, and their sizes."""
+        folder = self._folder(partner)
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                yield from sorted((one.name, one.stat().st_size) for one in entries if is_digest(one.name))
+
     def partners(self) -> Iterator[str]:
         """The folders of the store."""
         if self.root.is_dir():

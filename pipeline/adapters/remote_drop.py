@@ -19,6 +19,7 @@ from pipeline.adapters.local_drop import (
     STRANGER,
     TOO_BIG,
     first,
+    is_hidden,
     is_temporary,
     no_plain_file,
     set_apart,
@@ -29,7 +30,7 @@ from pipeline.adapters.local_drop import (
 from pipeline.adapters.sftp_account import Account
 from pipeline.adapters.sftp_session import Session, Stat
 from pipeline.adapters.system_errors import Failed, Unreachable
-from pipeline.ports import Archived, InWork, NewObject, ObjectStore, Said, Seen
+from pipeline.ports import Archived, InWork, Lying, NewObject, ObjectStore, Said, Seen
 from pipeline.terms import DropLimits
 
 _KEY = re.compile(rb"[0-9a-f]{16}-[0-9]+-[0-9]+(-[0-9]+)?")
@@ -230,6 +231,31 @@ class RemoteOutgoing:
     def holds(self, name: str) -> bool:
         with self.account.channel() as sftp:
             return sftp.exists(_in(self.folder, name.encode()))
+
+    def lying(self) -> Iterator[Lying]:
+        """What stands there now; since when as the server tells it, which a client may have set."""
+        try:  # whole, before anything of it is used: whoever reads it will want a channel too
+            with self.account.channel() as sftp, contextlib.closing(sftp.listing(self.folder)) as listing:
+                found = [(name.decode("utf-8", "surrogateescape"), what) for name, what in listing]
+        except FileNotFoundError:
+            return
+        for name, what in found:
+            if not is_hidden(name):
+                yield Lying(name, what.size_bytes, what.mtime_s, what.is_plain)
+
+    def digest(self, name: str) -> str | None:
+        """Read it over the network, and hash it; None where no plain file has this name."""
+        path = _in(self.folder, name.encode("utf-8", "surrogateescape"))
+        try:
+            with self.account.channel() as sftp:
+                what = sftp.lstat(path)
+                if not what.is_plain:
+                    return None
+                hashed = _Hashed()
+                sftp.read(path, what.size_bytes, self.account.in_flight, hashed.write)
+                return hashed.sha256
+        except FileNotFoundError:
+            return None
 
     def flush(self) -> None:
         """Whoever runs the server keeps its names; the bytes were flushed with each file."""

@@ -271,12 +271,16 @@ class S3Store:
 
     def list(self, partner: str) -> Iterator[str]:
         """The digests kept for a partner, sorted, page by page."""
+        yield from (sha256 for sha256, _ in self.sized(partner))
+
+    def sized(self, partner: str) -> Iterator[tuple[str, int]]:
+        """The same, each with its size in bytes: a page tells both."""
         prefix = f"{partner_named(partner)}/"
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name, Prefix=prefix)
         with self._where.told():
             for page in pages:
-                names = (found["Key"].removeprefix(prefix) for found in page.get("Contents", ()))
-                yield from (name for name in names if is_digest(name))
+                found = ((one["Key"].removeprefix(prefix), int(one["Size"])) for one in page.get("Contents", ()))
+                yield from ((name, size) for name, size in found if is_digest(name))
 
     def partners(self) -> Iterator[str]:
         """What stands before the first slash, page by page."""

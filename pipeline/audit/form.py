@@ -15,6 +15,7 @@ FORMAT, RESULT_FORMAT, HEAD_FORMAT = "chorus-edi audit 1", "chorus-edi audit res
 GENESIS, RECEIVED, UNIT, REJECTS = "genesis", "received", "unit", "rejects"
 DECISION, OPERATION, SHADOW = "decision", "operation", "shadow"
 QUARANTINE, PURGE, RETURNED, RESTORED = "quarantine", "purge", "returned", "restored"
+CHANGE, TOLD = "change", "told"  # of invoices of this partner: by whom ever; and the lifecycle return that told them
 # the rooms of a partner in the store, beside the bytes received and sent; heads have one for each month
 RESULTS, HEADS = "results", "heads-"
 # What a row covers: table -> columns, in the order of the bytes that are hashed. Never changed: another order, another
@@ -46,6 +47,27 @@ COVERED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "operations": ("deposit_id", "ordinal", "what", "operator", "at", "detail"),
         "shadows": ("deposit_id", "ordinal", "at", "operator", "verdict", "difference"),
         "reject_days": ("partner", "supplier", "day", "ordinal", "name", "invoices"),
+        "changes": (
+            "deposit_id", "rank", "sequence", "issuer", "source_id", "source_rank", "reason", "mandate", "producer",
+            "operator",
+        ),
+        "told": ("deposit_id", "rank", "sequence", "batch"),  # changes, once a lifecycle return has told them
+        "routings": (
+            "deposit_id", "rank", "ordinal", "sequence", "recipient", "recipient_name", "service", "commitment",
+            "receiver", "snapshot",
+        ),
+        "events": (
+            "deposit_id", "rank", "ordinal", "code", "at", "comment", "source_id", "source_rank", "producer",
+        ),
+        "additions": ("deposit_id", "rank", "sequence", "position", "name", "mime", "sha256", "size_bytes"),
+        "handled": (
+            "deposit_id", "rank", "at", "reason", "comment", "credit_id", "credit_rank", "corrective_id",
+            "corrective_rank", "source_id", "source_rank", "operator",
+        ),
+        "intakes": ("deposit_id", "lane", "read", "applied", "repeated", "kept", "refused"),
+        "controls": (
+            "deposit_id", "position", "flow", "sha256", "invoices", "total", "total_millionths", "currency",
+        ),
     }
 )  # fmt: skip
 ORDER = {table: rank for rank, table in enumerate(COVERED)}

@@ -24,6 +24,14 @@ _TABLES = {
     "operations": Said("les opérations", "the operations"),
     "shadows": Said("les verdicts à l'ombre", "the shadow verdicts"),
     "reject_days": Said("les rejets du jour", "the rejects of the day"),
+    "changes": Said("les changements de statut", "the changes of status"),
+    "told": Said("ce qui en est annoncé", "what was told of them"),
+    "routings": Said("les nouvelles destinations", "the new routings"),
+    "events": Said("les statuts bruts", "the raw statuses"),
+    "additions": Said("les pièces ajoutées", "the files added"),
+    "handled": Said("les rejets traités", "the rejects handled"),
+    "intakes": Said("le décompte des lignes", "the counts of its rows"),
+    "controls": Said("le contrôle de l'émetteur", "the control of its issuer"),
 }
 
 

@@ -128,9 +128,9 @@ def _print_restored(done: "Restored", lang: Lang) -> None:
     typer.echo(paragraph(words["home"], shown(str(done.home)), indent=0))
     counts = {
         Lang.FR: f"{len(found.proved)} flux prouvés, {len(found.as_told)} comme ils furent répondus, "
-        f"{len(found.judged)} à juger alors, {len(found.decided)} décidés depuis",
+        f"{len(found.judged)} à juger alors, {len(found.decided)} décidés depuis, {len(found.told)} annonces",
         Lang.EN: f"{len(found.proved)} flows proved, {len(found.as_told)} as they were told, "
-        f"{len(found.judged)} due then, {len(found.decided)} decided since",
+        f"{len(found.judged)} due then, {len(found.decided)} decided since, {len(found.told)} lifecycle returns",
     }
     typer.echo(paragraph(words["again"], counts[lang], indent=0))
     _print_each("missing", [(name, "") for name in done.missing], lang)
@@ -177,7 +177,8 @@ def _told_restored(done: "Restored") -> dict[str, Any]:
     return {
         "home": str(done.home), "made_at": done.made_at, "revision": done.revision, "objects_copied": done.copied,
         "damaged": list(done.damaged), "missing": list(done.missing), "proved": found.proved,
-        "as_told": told(found.as_told), "judged": found.judged, "decided": found.decided, "apart": told(found.apart),
+        "as_told": told(found.as_told), "judged": found.judged, "decided": found.decided, "told": found.told,
+        "apart": told(found.apart),
         "named": told(found.named), "in_doubt": dict(sorted(found.in_doubt.items())),
         "acknowledged": found.acknowledged, "lines": [asdict(line) for line in done.lines],
     }  # fmt: skip

@@ -9,7 +9,7 @@ from pipeline.cli.boundary import UsageError
 from pipeline.cli.layout import columns, json_line, paragraph
 from pipeline.cli.options import Format, FormatOption, Lang, LangOption
 from pipeline.codes import Code
-from pipeline.flows import INTERFACES
+from pipeline.flows import INTERFACES, Interface
 
 _SEVERITIES_FR = {
     "fatal": "flux irrecevable", "error": "erreur", "warning": "avertissement", "hold": "mise en attente",
@@ -17,6 +17,7 @@ _SEVERITIES_FR = {
 }  # fmt: skip
 _TYPES_FR = {
     "E1": "structuré", "E2": "mixte", "E3": "frais de justice", "E4": "structuré, travaux", "E5": "mixte, travaux",
+    "action": "actions sur des factures intégrées (CSV, XML)", "control": "fichier de contrôle (CSV)",
 }  # fmt: skip
 
 
@@ -68,15 +69,18 @@ def flows(format: FormatOption = Format.TEXT) -> None:
         for row in rows:
             told = {
                 "code": row.code, "type": row.type, "syntax": row.syntax, "open": row.is_open,
+                "by_subscription": row.by_subscription,
                 "works_only": row.works_only, "twin_of": row.twin, "state": row.state,
             }  # fmt: skip
             typer.echo(json_line(told))
         return
     table = [("code", "type", "syntaxe", "ouvert", "contenu")]
-    table += [
-        (row.code, row.type, row.syntax or "-", "oui" if row.is_open else "non", _TYPES_FR[row.type]) for row in rows
-    ]
+    table += [(row.code, row.type, row.syntax or "-", _is_open_fr(row), _TYPES_FR[row.type]) for row in rows]
     typer.echo(columns(table))
+
+
+def _is_open_fr(row: Interface) -> str:
+    return "oui" if row.is_open else "sur abonnement" if row.by_subscription else "non"
 
 
 def _as_json(row: Code) -> dict[str, object]:

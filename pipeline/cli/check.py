@@ -28,7 +28,7 @@ from pipeline.cli.options import (
 from pipeline.terms import LEGACY, Terms
 
 if TYPE_CHECKING:
-    from pipeline.model import Verdict
+    from pipeline.model import IntakeVerdict, Verdict
     from pipeline.preflight import Preflight
 
 SHOWABLE_PACKS = ("br-fr",)
@@ -41,6 +41,9 @@ def check(
     interface: Annotated[str, typer.Option("--interface", help="code interface des fichiers sans nom de flux")] = "",
     directory: Annotated[
         Path | None, typer.Option("--directory", help="annuaire : dossier, XLSX ou XML ; sans lui, pas de routage")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="correspondances de l'émetteur, CSV ; avec --directory")
     ] = None,
     with_: Annotated[list[str] | None, typer.Option("--with", help="règles montrées en plus, pour information")] = None,
     policy: Annotated[
@@ -69,10 +72,15 @@ def check(
         policies=policies_of(policy or (), profile),
         shown_packs=tuple(with_ or ()),
         is_scanned=bool(antivirus),
+        maps_recipients=mapping is not None,
     )
+    if mapping is not None and directory is None:
+        raise UsageError("--mapping : sans annuaire rien n'est routé ; ajouter --directory CHEMIN")
     refused = total = 0
     not_judged: tuple[str, ...] = ()
-    opened = _preflight(existing(paths), terms, interface_of(interface), directory, engine_of(engine), lang, antivirus)
+    opened = _preflight(
+        existing(paths), terms, interface_of(interface), directory, mapping, engine_of(engine), lang, antivirus
+    )
     with opened as (preflight, files):
         for path in _with_progress(files):
             verdict = preflight.judge(path)
@@ -104,12 +112,13 @@ class _preflight:
         terms: Terms,
         interface: str,
         directory: Path | None,
+        mapping: Path | None,
         engine: str,
         lang: Lang,
         antivirus: str,
     ) -> None:
         self.paths, self.terms, self.interface, self.directory = list(paths), terms, interface, directory
-        self.engine, self.lang, self.scanner = engine, lang, scanner_of(antivirus)
+        self.mapping, self.engine, self.lang, self.scanner = mapping, engine, lang, scanner_of(antivirus)
 
     def __enter__(self) -> "tuple[Preflight, list[Path]]":
         from pipeline.adapters.artefacts import ACCEPTED_DIGESTS, Artefacts, InstalledSchemas
@@ -131,6 +140,8 @@ class _preflight:
         preflight = Preflight(tools, datetime.now(UTC), self.interface, scanner=self.scanner)
         if self.directory is not None:
             self._load_directory(preflight, self.directory)
+        if self.mapping is not None:
+            self._load_mapping(preflight, self.mapping)
         return preflight, chosen
 
     def _load_directory(self, preflight: "Preflight", directory: Path) -> None:
@@ -145,11 +156,25 @@ class _preflight:
             raise UsageError(str(error)) from error
         preflight.snapshot = Snapshot(directory.name, day)
 
+    def _load_mapping(self, preflight: "Preflight", mapping: Path) -> None:
+        from pipeline.adapters.mapping_files import ALIAS, LABEL, MappingErrors, read_mapping
+        from pipeline.routing.mapping import table
+
+        existing([mapping])
+        try:
+            rows = read_mapping(mapping)
+        except MappingErrors as errors:
+            raise UsageError(errors.in_words(self.lang.value)) from errors
+        labels = (row.label for row in rows if row.kind == LABEL)
+        preflight.mapping = table(labels, (row.alias for row in rows if row.kind == ALIAS))
+
     def __exit__(self, *_: object) -> None:
         self.rules.close()
 
 
-def _print(verdict: "Verdict", path: Path, profile: str, format: Format, lang: Lang, *, infos: bool) -> None:
+def _print(
+    verdict: "Verdict | IntakeVerdict", path: Path, profile: str, format: Format, lang: Lang, *, infos: bool
+) -> None:
     if format is Format.JSON:
         from pipeline.returns.verdict import as_json
 

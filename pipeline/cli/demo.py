@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
-from pipeline.cli.layout import columns, paragraph
+from pipeline.cli.layout import columns, counted, paragraph
+from pipeline.cli.options import Lang
+from pipeline.cli.words import ROW_OUTCOMES
 
 if TYPE_CHECKING:
     from pipeline.model import Verdict
+    from pipeline.ports import Said
     from pipeline.runner import Home
 
 DEFAULT_HOME = Path("var/demo")
@@ -38,6 +42,7 @@ FLOWS = (
     "FSO1130A/FSO1130A_XXX999_XXX9991130CADREA400000001",
     "FSO1131A/FSO1131A_XXX999_XXX9991131SIMPLE000000001",
     "FSO1137A/FSO1137A_XXX999_XXX9991137SIMPLE000000001",
+    "FSO1100A/FSO1100A_XXX999_XXX9991100CYCLE0000000001",
     "refused/dup-002/FSO1100A_XXX999_XXX9991100DUP002000000001",
     "refused/fil-003/FSO1100A_XXX999_XXX9991100FIL003000000001",
     "refused/idn-002/FSO1106A_XXX999_XXX9991106IDN002000000001",
@@ -46,6 +51,12 @@ FLOWS = (
     "refused/pdf-003/FSO1117A_XXX999_XXX9991117PDF003000000001",
     "refused/amt-011/FSO1100A_XXX999_XXX9991100AMT011000000001",
 )
+# What comes after: a recipient answers, then its issuer sends one invoice where it should have gone.
+ANSWERS = "FSO1200A/FSO1200A_RCV001_RCV0011200STATUTS00000001"
+RECYCLE = "ACT9001A/ACT9001A_XXX999_XXX9999001RECYCLER0000001"
+_RECYCLED = "99990101000010/FX CYCLE/1"
+ISSUER, RECIPIENT = "XXX999", "RCV001"
+_WHEN = b"2026-11-20T12:00:00+01:00"  # in the sample of the answers, which are given now
 _STATES = {
     "IN_INTEGRE": ("intégré", "green"),
     "IN_INTEGRE_PARTIEL": ("intégré en partie", "yellow"),
@@ -82,12 +93,14 @@ def demo(
             done = runner.run(place, on_verdict=lambda told: verdicts.append(told.verdict), on_progress=progress)
         _print_table([_row(verdict) for verdict in sorted(verdicts, key=lambda v: v.read.received.name)])
         _print_answers(home, done.sent)
+        faults = [*done.faults, *_lifecycle(place, samples)]
         lines = runner.verify(place)
         again = runner.run(place)
     typer.echo("\nInvariants (chorus-edi verify)")
     print_invariants(lines)
     typer.echo(f"\nUn second run : {'rien à faire' if again.is_idle else 'quelque chose a été refait'}")
-    typer.echo(f"\nÀ vous : chorus-edi status --home {home}   |   chorus-edi explain RTG-021")
+    typer.echo(f"\nÀ vous : chorus-edi status '{_RECYCLED}' --home {home}   |   chorus-edi explain RTG-021")
+    done.faults[:] = faults
     say_faults(done)
     if not again.is_idle or not all(line.ok for line in lines):
         raise typer.Exit(REFUSED)
@@ -116,7 +129,17 @@ def prepare(home: Path, samples: Path) -> "Home":
     typer.echo(f"Annuaire : {told.imported.structures} structures, {told.imported.services} services")
     for partner in sample_partners(samples):
         runner.add_partner(place, partner)
+    import_sample_names(place, samples)
     return place
+
+
+def import_sample_names(place: "Home", samples: Path) -> None:
+    """What the issuers that have names of their own call their recipients."""
+    from pipeline.running.mapping import import_mapping
+
+    for code, partner in place.partners().items():
+        if partner.maps_recipients:
+            import_mapping(place, code, samples / "mapping.csv")
 
 
 def sample_partners(samples: Path) -> "Iterator[Any]":
@@ -132,19 +155,60 @@ def sample_partners(samples: Path) -> "Iterator[Any]":
             rights=tuple(_right(text) for text in sheet.get("may_file", ())),
             receives=tuple(_receives(text) for text in sheet.get("receives", ())),
             policies=sheet.get("policies", {}),
+            maps_recipients=sheet.get("map_recipients", False),
         )
 
 
-def drop(place: "Home", samples: Path, flows: tuple[str, ...], partner: str = "XXX999") -> None:
-    """Drop sample files as a partner does: under another name, then renamed."""
+def drop(place: "Home", samples: Path, flows: tuple[str, ...], partner: str = ISSUER) -> None:
+    """Drop sample files as a partner does: under another name, then renamed. An answer of a recipient is given now."""
     folder = place.root(place.settings.roots.drop) / partner / "in"
     for path in flows:
         source = samples / path
         partial = folder / f".{source.name}.part"
-        shutil.copyfile(source, partial)
+        if path == ANSWERS:
+            now = place.clock.now().isoformat(timespec="seconds").encode()
+            partial.write_bytes(source.read_bytes().replace(_WHEN, now))
+        else:
+            shutil.copyfile(source, partial)
         finished = place.clock.now().timestamp() - FINISHED_S
         os.utime(partial, (finished, finished))
         partial.rename(folder / source.name)
+
+
+def _lifecycle(place: "Home", samples: Path) -> "list[Said]":
+    """After integration: the recipient answers, the issuer recycles one invoice, and hears of every change."""
+    from pipeline import runner
+
+    faults = []
+    typer.echo("\nAprès l'intégration")
+    for path, partner, what in ((ANSWERS, RECIPIENT, "répond"), (RECYCLE, ISSUER, "recycle")):
+        before = _returns(place)
+        drop(place, samples, (path,), partner)
+        done = runner.run(place)
+        faults += done.faults
+        rows = ", ".join(counted(count, ROW_OUTCOMES[Lang.FR][name]) for name, count in sorted(done.changes.items()))
+        typer.echo(paragraph(partner, f"{what} : {Path(path).name} ({rows or 'rien'})"))
+        for new in sorted(_returns(place) - before):
+            _print_return(new)
+    return faults
+
+
+def _returns(place: "Home") -> set[Path]:
+    """The lifecycle returns in the folder of the issuer."""
+    folder = place.root(place.settings.roots.drop) / ISSUER / "out"
+    return {p for p in folder.iterdir() if p.name.startswith("FEN1201A")}
+
+
+def _print_return(path: Path) -> None:
+    """A lifecycle return, entry by entry, as its issuer reads it."""
+    from pipeline import lifecycle
+    from pipeline.returns import told
+
+    found = told.lifecycle_return(path.read_bytes())
+    table = [("facture", "statut", "commentaire")]
+    table += [(one.number, lifecycle.shown(one.status), one.comment) for one in (found.entries if found else ())]
+    typer.echo(paragraph("Annoncé", str(path), indent=2))
+    typer.echo(textwrap.indent(columns(table), "  "))
 
 
 def prepare_folder(home: Path) -> None:

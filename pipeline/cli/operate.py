@@ -10,7 +10,7 @@ from pipeline.cli.boundary import FAULT, REFUSED, UsageError
 from pipeline.cli.homes import existing_home, opened
 from pipeline.cli.layout import counted, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
-from pipeline.cli.words import OUTCOMES, STATES
+from pipeline.cli.words import OUTCOMES, ROW_OUTCOMES, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,9 +33,9 @@ def run(
     def told(one: "Told") -> None:
         if format is Format.JSON:
             name, profile = one.verdict.read.received.name, place.terms_of[one.partner].profile
-            typer.echo(json_line(as_json(one.verdict, name, lang.value, profile=profile)))
+            typer.echo(json_line(as_json(one.said, name, lang.value, profile=profile)))
         elif watch or not sys.stderr.isatty():
-            typer.echo(shown(summary(one.verdict, lang.value)))
+            typer.echo(shown(summary(one.said, lang.value)))
 
     def said_now(said: "Said") -> None:
         if watch:  # there is no end of the run to say it at
@@ -59,6 +59,9 @@ def print_summary(done: "RunSummary", lang: Lang = Lang.FR) -> None:
         invoices = ", ".join(
             counted(count, OUTCOMES[Lang.FR][outcome]) for outcome, count in sorted(done.invoices.items())
         )
+        changes = ", ".join(
+            counted(count, ROW_OUTCOMES[Lang.FR][outcome]) for outcome, count in sorted(done.changes.items())
+        )
         sent = ", ".join(f"{count} {kind}" for kind, count in sorted(done.sent.items()))
         for label, text in (
             (
@@ -68,6 +71,7 @@ def print_summary(done: "RunSummary", lang: Lang = Lang.FR) -> None:
             ),
             ("Flux", flows),
             ("Factures", invoices),
+            ("Lignes de suivi", changes),
             ("Envoyés", sent),
             ("Durée", f"{done.seconds:.1f} s"),
         ):

@@ -97,7 +97,7 @@ def warner(lang: Lang = Lang.FR) -> "Callable[[Trouble], None]":
 
 def interface_of(given: str) -> str:
     row = INTERFACES.get(given)
-    if given and (row is None or not row.is_open):
+    if given and (row is None or not row.can_be_dropped):
         raise UsageError(f"--interface {given} : code inconnu ou non ouvert ; la liste : chorus-edi flows")
     return given
 

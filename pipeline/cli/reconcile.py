@@ -1,6 +1,8 @@
 """`reconcile`: what came in on one business day, what went out, what waits; and every invariant."""
 
 from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,11 +11,18 @@ from pipeline.cli.boundary import REFUSED
 from pipeline.cli.homes import existing_home
 from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.operate import print_invariants
-from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
+from pipeline.cli.options import HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
 
 if TYPE_CHECKING:
-    from pipeline.running.nightly import Reconciliation
+    from pipeline.reconcile.night import Reconciliation
+
+
+class NightFormat(StrEnum):
+    TABLE = "table"
+    TEXT = "text"  # the same
+    JSON = "json"
+
 
 NARROW = "\u202f"
 # what is counted: the word for deposits and for invoices, and the figures that tell it
@@ -50,24 +59,52 @@ _WORDS = {
 
 def reconcile(
     day: Annotated[str, typer.Option("--day", help="journée AAAA-MM-JJ, à Paris (la veille par défaut)")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="dossier où écrire le classeur, la page et le CSV des écarts")
+    ] = None,
     home: HomeOption = None,
-    format: FormatOption = Format.TEXT,
+    format: Annotated[
+        NightFormat, typer.Option("--format", help="table, ou json : un objet par ligne")
+    ] = NightFormat.TABLE,
     lang: LangOption = Lang.FR,
 ) -> None:
-    """Ce qui est entré et sorti en une journée, ce qui attend, et les invariants ; code 1 sur une différence."""
+    """Ce qui est entré et sorti en une journée, ce qui diffère, ce qui attend ; code 1 sur une différence."""
     from pipeline.running import nightly
 
     given = day_of(day, "--day")
     with existing_home(home) as place:
         found = nightly.reconcile(place, given or nightly.business_day(place))
-    if format is Format.JSON:
-        told = {"day": found.day.isoformat(), "is_sound": found.is_sound, "figures": dict(found.figures)}
-        typer.echo(json_line(told))
+    if format is NightFormat.JSON:
+        from pipeline.adapters.night.plain import objects
+
+        for one in objects(found):
+            typer.echo(json_line(one))
     else:
-        _print_day(found, lang)
-    print_invariants(found.lines, format, lang)
+        _print(found, lang)
+    if out is not None:
+        from pipeline.adapters.night import files
+
+        written = files.write(found, out, lang.value)
+        if format is not NightFormat.JSON:
+            for path in written:
+                typer.echo(shown(str(path)))
     if not found.is_sound:
         raise typer.Exit(REFUSED)
+
+
+def _print(found: "Reconciliation", lang: Lang) -> None:
+    """The day, its figures, the invariants, and last what differs: it stands next to the prompt."""
+    from pipeline.adapters.night.words import Words
+    from pipeline.cli import night
+
+    words = Words(lang.value)
+    _print_day(found, lang)
+    for line in (*night.figures(found, words), *night.compared(found, words)):
+        typer.echo(line)
+    print_invariants(found.lines, lang=lang)
+    typer.echo("")
+    for line in night.differences(found, words):
+        typer.echo(line)
 
 
 def _print_day(found: "Reconciliation", lang: Lang) -> None:

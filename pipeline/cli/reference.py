@@ -278,19 +278,30 @@ def partners_add(
     name: Annotated[str, typer.Option("--name", help="nom du partenaire")],
     profile: Annotated[str, typer.Option("--profile")] = LEGACY,
     flows: Annotated[
-        str, typer.Option("--flows", help="codes séparés par des virgules ; sans eux, tous les codes ouverts")
+        str,
+        typer.Option(
+            "--flows",
+            help="codes séparés par des virgules ; sans code de facture, tous ceux qui sont ouverts ; "
+            "ACT9001A et CTL9002A ne s'ouvrent qu'ainsi",
+        ),
     ] = "",
     may_file: Annotated[list[str] | None, typer.Option("--may-file", help="TYPE:IDENTIFIANT[:DU[:AU]]")] = None,
     receives: Annotated[list[str] | None, typer.Option("--receives", help="SIRET[:SERVICE]")] = None,
     policy: Annotated[list[str] | None, typer.Option("--policy", help="NOM=NIVEAU")] = None,
     report_warnings: Annotated[bool, typer.Option("--report-warnings/--no-report-warnings")] = True,
-    roles: Annotated[str, typer.Option("--roles", help="recipient,accountant")] = "recipient,accountant",
+    roles: Annotated[
+        str, typer.Option("--roles", help="recipient,accountant : quels statuts il peut poser ; none : aucun")
+    ] = "recipient,accountant",
     lang: Annotated[str, typer.Option("--lang", help="langue des comptes rendus : fr ou en")] = "fr",
     until: Annotated[str, typer.Option("--until", help="dernier jour de dépôt, AAAA-MM-JJ")] = "",
     quota: Annotated[
         list[str] | None,
         typer.Option("--quota", help="NOM=N : files_waiting, bytes_waiting, files_per_hour ; sinon ceux des réglages"),
     ] = None,
+    map_recipients: Annotated[
+        bool,
+        typer.Option("--map-recipients", help="appliquer ses correspondances (chorus-edi mapping) avant le routage"),
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="remplacer la fiche existante")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -310,6 +321,7 @@ def partners_add(
         lang=_lang(lang),
         until=day_of(until, "--until"),
         quota=dict(_quota(text) for text in quota or ()),
+        maps_recipients=map_recipients,
     )
     with opened(home) as place:
         add_partner(place, partner, replace=replace)
@@ -358,6 +370,7 @@ def partners_show(code: str, home: HomeOption = None, format: FormatOption = For
         ("Politique", ", ".join(f"{k}={v}" for k, v in partner.policies.items()) or "celle du profil"),
         ("Langue", partner.lang),
         ("Jusqu'au", str(partner.until or "sans limite")),
+        ("Correspond.", "appliquées avant le routage" if partner.maps_recipients else "non appliquées"),
         ("Quotas", ", ".join(f"{k}={v}" for k, v in partner.quota.items()) or "ceux des réglages"),
     )
     for label, text in rows:
@@ -374,7 +387,7 @@ def _flows(text: str) -> tuple[str, ...]:
 
     given = tuple(part.strip() for part in text.split(",") if part.strip())
     for code in given:
-        if code not in INTERFACES or not INTERFACES[code].is_open:
+        if code not in INTERFACES or not INTERFACES[code].can_be_dropped:
             raise UsageError(f"--flows {code} : code inconnu ou non ouvert ; la liste : chorus-edi flows")
     return given
 
@@ -407,8 +420,13 @@ def _quota(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
+NO_ROLE = "none"  # a connection that only deposits: its status files are refused (IDN-001)
+
+
 def _roles(text: str) -> tuple[str, ...]:
     roles = tuple(part.strip() for part in text.split(",") if part.strip())
+    if roles == (NO_ROLE,):
+        return ()
     if not roles or not set(roles) <= {"recipient", "accountant"}:
         raise UsageError(f"--roles {text} : attendu recipient, accountant, ou les deux")
     return roles

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,28 +10,24 @@ from pipeline.cli.boundary import REFUSED
 from pipeline.cli.homes import existing_home
 from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
+from pipeline.cli.story import local, print_findings, print_invoice, print_rows
 from pipeline.cli.words import OUTCOMES, STATES
 
 if TYPE_CHECKING:
-    from pipeline.adapters.ledger.queries import FlowStatus, InvoiceStatus
-    from pipeline.model import Finding
+    from pipeline.adapters.ledger.queries import FlowStatus
 
 _LABELS = {
     Lang.FR: {
         "partner": "Partenaire", "received": "Reçu", "sha256": "SHA-256", "interface": "Interface",
         "snapshot": "Annuaire", "first": "Double de", "fault": "Défaillance", "sent": "Envoyé", "to send": "À envoyer",
         "in doubt": "En doute",
-        "flow": "Flux", "recipient": "Destinataire", "service": "Service", "commitment": "Engagement",
-        "total": "Total TTC", "pending": "En attente", "bytes": "octets", "since": "depuis le",
-        "invoice": "facture n°", "deposits": "dépôts", "invoices": "factures", "count": "nombre",
+        "bytes": "octets", "deposits": "dépôts", "invoices": "factures", "count": "nombre",
     },
     Lang.EN: {
         "partner": "Partner", "received": "Received", "sha256": "SHA-256", "interface": "Interface",
         "snapshot": "Directory", "first": "Double of", "fault": "Fault", "sent": "Sent", "to send": "To send",
         "in doubt": "In doubt",
-        "flow": "Flow", "recipient": "Recipient", "service": "Service", "commitment": "Commitment",
-        "total": "Total", "pending": "Pending", "bytes": "bytes", "since": "since",
-        "invoice": "invoice no.", "deposits": "deposits", "invoices": "invoices", "count": "count",
+        "bytes": "bytes", "deposits": "deposits", "invoices": "invoices", "count": "count",
     },
 }  # fmt: skip
 
@@ -72,7 +67,7 @@ def status(
         if format is Format.JSON:
             typer.echo(json_line(asdict(one)))
         elif isinstance(one, InvoiceStatus):
-            _print_invoice(one, lang)
+            print_invoice(one, lang, is_alone=True)
         else:
             _print_flow(one, lang)
 
@@ -101,7 +96,7 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
         lang,
         (
             ("partner", deposit.partner),
-            ("received", f"{_local(deposit.received_at)} (Paris), {deposit.size_bytes} {labels['bytes']}"),
+            ("received", f"{local(deposit.received_at)} (Paris), {deposit.size_bytes} {labels['bytes']}"),
             ("sha256", deposit.sha256),
             ("interface", flow.interface),
             ("snapshot", flow.snapshot),
@@ -110,53 +105,17 @@ def _print_flow(flow: "FlowStatus", lang: Lang) -> None:
         ),
         indent=2,
     )
-    _print_findings(flow.findings, lang, indent=2)
+    print_findings(flow.findings, lang, indent=2)
     for file in flow.files:
         sent = labels[{"sent": "sent", "held": "in doubt"}.get(file.state, "to send")]
         typer.echo(paragraph(sent, f"{file.place}/out/{file.name}"))
+        typer.echo(paragraph("", f"SHA-256 {file.sha256}"))
+    print_rows(flow, lang)
     for invoice in flow.invoices:
-        _print_invoice(invoice, lang)
-
-
-def _print_invoice(invoice: "InvoiceStatus", lang: Lang) -> None:
-    from pipeline.lifecycle import LABELS
-
-    labels = _LABELS[lang]
-    outcome = OUTCOMES[lang].get(invoice.outcome, invoice.outcome)
-    typer.echo(typer.style(f"  {shown(invoice.supplier)}/{shown(invoice.number)}  {outcome}", bold=True))
-    _print_rows(
-        lang,
-        (
-            ("flow", f"{invoice.flow_name}, {labels['invoice']} {invoice.rank}"),
-            ("recipient", f"{invoice.recipient} {invoice.recipient_name}".strip()),
-            ("service", invoice.service),
-            ("commitment", invoice.commitment),
-            ("total", f"{invoice.total} {invoice.currency}" if invoice.total else ""),
-            ("pending", f"{labels['since']} {_local(invoice.pending_since)}" if invoice.pending_since else ""),
-        ),
-        indent=4,
-    )
-    _print_findings(invoice.findings, lang, indent=4)
-    for step in invoice.history:
-        comment = f" : {shown(step.comment)}" if step.comment else ""
-        typer.echo(f"      {_local(step.at)}  {step.status} {LABELS.get(step.status, '')}{comment}")
+        print_invoice(invoice, lang, is_alone=False)
 
 
 def _print_rows(lang: Lang, rows: Iterable[tuple[str, str]], *, indent: int) -> None:
     for label, text in rows:
         if text:
             typer.echo(paragraph(_LABELS[lang][label], shown(text), indent=indent))
-
-
-def _print_findings(findings: "Iterable[Finding]", lang: Lang, *, indent: int) -> None:
-    from pipeline.returns import message
-
-    for finding in findings:
-        if finding.severity != "info":
-            typer.echo(paragraph(finding.rule, shown(message.text(finding, lang.value)), indent=indent))
-
-
-def _local(at: datetime) -> str:
-    from pipeline.model import PARIS
-
-    return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M:%S}"

@@ -7,8 +7,8 @@ import typer
 from pipeline.cli.layout import paragraph, shown
 from pipeline.cli.options import Lang
 from pipeline.codes import Severity
-from pipeline.model import Finding, FlowState, InvoiceOutcome, Verdict
-from pipeline.returns import message
+from pipeline.model import Finding, FlowState, IntakeVerdict, InvoiceOutcome, Verdict
+from pipeline.returns import intake_report, message
 from pipeline.returns.place import spot
 
 _MARKS = {
@@ -34,8 +34,11 @@ _OUTCOMES = {
 MOST_LINES = 20  # findings printed per invoice in text; JSON has them all
 
 
-def lines(verdict: Verdict, file: str, lang: Lang, *, with_infos: bool = False) -> Iterator[str]:
+def lines(verdict: Verdict | IntakeVerdict, file: str, lang: Lang, *, with_infos: bool = False) -> Iterator[str]:
     """The text of one verdict. A good flow without a warning is one line."""
+    if isinstance(verdict, IntakeVerdict):
+        yield from _of_changes(verdict, file, lang, with_infos=with_infos)
+        return
     mark, colour = _MARKS[verdict.state]
     counts = ", ".join(
         f"{verdict.count(outcome)} {_OUTCOMES[lang][outcome]}{_plural(verdict.count(outcome), outcome, lang)}"
@@ -56,6 +59,21 @@ def lines(verdict: Verdict, file: str, lang: Lang, *, with_infos: bool = False) 
         yield from _findings(tuple(said), lang, with_infos=with_infos, with_member=False)
 
 
+def _of_changes(verdict: IntakeVerdict, file: str, lang: Lang, *, with_infos: bool) -> Iterator[str]:
+    """The same of a flow of changes: a row where an invoice would stand."""
+    mark, colour = _MARKS[verdict.state]
+    head = f"{mark} {shown(file)}  {verdict.read.interface or verdict.read.announced or '-'}  {verdict.state}"
+    yield typer.style(head, fg=colour) + f"  ({intake_report.comment(verdict, lang.value)})"
+    yield from _findings(verdict.findings, lang, with_infos=with_infos, with_member=True)
+    for row, judged in zip(verdict.rows, intake_report.as_reported(verdict).invoices, strict=True):
+        said = [f for f in judged.findings if with_infos or f.severity is not Severity.INFO]
+        if said:
+            number = judged.read.number.text if judged.read.number else "?"
+            word, name = ("ligne", "facture") if lang is Lang.FR else ("row", "invoice")
+            yield f"  {word} {row.rank}, {name} {shown(number)}"
+            yield from _findings(tuple(said), lang, with_infos=with_infos, with_member=False)
+
+
 def _plural(count: int, outcome: InvoiceOutcome, lang: Lang) -> str:
     return "s" if lang is Lang.FR and count > 1 and outcome is not InvoiceOutcome.PENDING else ""
 
@@ -63,7 +81,7 @@ def _plural(count: int, outcome: InvoiceOutcome, lang: Lang) -> str:
 def _findings(found: tuple[Finding, ...], lang: Lang, *, with_infos: bool, with_member: bool) -> Iterator[str]:
     said = [f for f in found if with_infos or f.severity is not Severity.INFO]
     for finding in said[:MOST_LINES]:
-        yield from _finding(finding, lang, with_member=with_member)
+        yield from finding_lines(finding, lang, with_member=with_member)
     if len(said) > MOST_LINES:
         more = len(said) - MOST_LINES
         yield (
@@ -73,7 +91,8 @@ def _findings(found: tuple[Finding, ...], lang: Lang, *, with_infos: bool, with_
         )
 
 
-def _finding(finding: Finding, lang: Lang, *, with_member: bool) -> Iterator[str]:
+def finding_lines(finding: Finding, lang: Lang, *, with_member: bool = False) -> Iterator[str]:
+    """One finding for people: how hard it bites, its rule, where, what is wrong, what to do."""
     word = typer.style(_WORDS[lang][finding.severity].ljust(11), fg=_COLOURS.get(finding.severity))
     places = [
         spot(finding.at, lang.value),

@@ -25,3 +25,19 @@ OUTCOMES: Mapping[Lang, Mapping[str, str]] = MappingProxyType(
         Lang.EN: {"integrated": "integrated", "refused": "refused", "pending": "pending"},
     }
 )
+ROW_OUTCOMES: Mapping[Lang, Mapping[str, str]] = MappingProxyType(  # of the rows of a file of changes
+    {
+        Lang.FR: {"applied": "appliquée", "repeated": "répétée", "kept": "gardée", "refused": "refusée"},
+        Lang.EN: {"applied": "applied", "repeated": "repeated", "kept": "kept", "refused": "refused"},
+    }
+)
+ACTORS: Mapping[Lang, Mapping[str, str]] = MappingProxyType(  # who sets a status
+    {
+        Lang.FR: {
+            "platform": "plateforme", "recipient": "destinataire", "accountant": "comptable", "supplier": "fournisseur",
+        },
+        Lang.EN: {
+            "platform": "platform", "recipient": "recipient", "accountant": "accountant", "supplier": "supplier",
+        },
+    }
+)  # fmt: skip

@@ -18,7 +18,7 @@ LFC_001 = Code(
     facts=("from_status", "to_status", "allowed"),
     corresponds_to="API state-transition service; GDP_MSG_11.001",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_002 = Code(
     id="LFC-002",
@@ -36,7 +36,7 @@ LFC_002 = Code(
     facts=("to_status",),
     corresponds_to="Pastell; FactPulse",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_003 = Code(
     id="LFC-003",
@@ -54,7 +54,7 @@ LFC_003 = Code(
     facts=("length",),
     corresponds_to="Pastell",
     confidence="one-source",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_004 = Code(
     id="LFC-004",
@@ -65,14 +65,14 @@ LFC_004 = Code(
     public_code="REJ_COH",
     place="complete",
     condition="only from SUSPENDUE; only attachments and comment change",
-    message_fr="{invoice} est {status}, non suspendue",
-    message_en="{invoice} is {status}, not suspended",
-    remedy_fr="attendez ou corrigez",
-    remedy_en="wait or correct",
-    facts=("invoice", "status"),
+    message_fr="{invoice} ne peut pas être complétée : {status}",
+    message_en="{invoice} cannot be completed: {status}",
+    remedy_fr="attendez que le destinataire la suspende ; une pièce jointe et un commentaire s'ajoutent, rien d'autre",
+    remedy_en="wait until its recipient suspends it; attachments and a comment are added, nothing else",
+    facts=("invoice", "status", "status_fr"),
     corresponds_to="GDP_MSG_11.033; API complete",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_005 = Code(
     id="LFC-005",
@@ -85,12 +85,12 @@ LFC_005 = Code(
     condition="only from A_RECYCLER; only recipient, service, commitment, comment change",
     message_fr="{what} ne peut pas changer lors d'un recyclage",
     message_en="{what} cannot change in a recycle",
-    remedy_fr="émettez une nouvelle facture",
-    remedy_en="issue a new invoice",
-    facts=("what",),
+    remedy_fr="seuls le destinataire, le service, l'engagement et le commentaire d'une facture à recycler changent ; pour tout le reste, émettez une nouvelle facture",
+    remedy_en="only recipient, service, commitment and comment of an invoice to be recycled change; for anything else issue a new invoice",
+    facts=("what", "what_fr"),
     corresponds_to="API recycle; connector manual",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_006 = Code(
     id="LFC-006",
@@ -108,7 +108,7 @@ LFC_006 = Code(
     facts=("actor", "to_status"),
     corresponds_to="status table",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_007 = Code(
     id="LFC-007",
@@ -126,7 +126,7 @@ LFC_007 = Code(
     facts=(),
     corresponds_to="Pastell",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_008 = Code(
     id="LFC-008",
@@ -144,7 +144,7 @@ LFC_008 = Code(
     facts=("number", "supplier"),
     corresponds_to="CPPStatutPivot V1_19",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_009 = Code(
     id="LFC-009",
@@ -162,7 +162,7 @@ LFC_009 = Code(
     facts=("value",),
     corresponds_to="CPPStatutPivot V1_19",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_010 = Code(
     id="LFC-010",
@@ -180,7 +180,7 @@ LFC_010 = Code(
     facts=("value",),
     corresponds_to="qualification tests 2026",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_011 = Code(
     id="LFC-011",
@@ -198,7 +198,7 @@ LFC_011 = Code(
     facts=("number",),
     corresponds_to="AIFE article; connector manual",
     confidence="certain",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_012 = Code(
     id="LFC-012",
@@ -213,10 +213,10 @@ LFC_012 = Code(
     message_en="amounts do not cancel: {difference}",
     remedy_fr="corrigez l'avoir",
     remedy_en="correct the credit note",
-    facts=("number", "difference"),
+    facts=("number", "difference", "difference_fr"),
     corresponds_to="connector manual (pay out)",
     confidence="profile",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_013 = Code(
     id="LFC-013",
@@ -234,7 +234,7 @@ LFC_013 = Code(
     facts=("number", "supplier"),
     corresponds_to="pipeline",
     confidence="profile",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_014 = Code(
     id="LFC-014",
@@ -252,7 +252,7 @@ LFC_014 = Code(
     facts=("when", "last"),
     corresponds_to="pipeline",
     confidence="profile",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )
 LFC_015 = Code(
     id="LFC-015",
@@ -270,5 +270,5 @@ LFC_015 = Code(
     facts=(),
     corresponds_to="pipeline",
     confidence="profile",
-    earned_by=EarnedBy.LIFECYCLE,
+    earned_by=EarnedBy.FIXTURE,
 )

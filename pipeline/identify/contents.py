@@ -30,6 +30,7 @@ _KINDS = {
     (f"{_UBL}CreditNote-2", "CreditNote"): Kind.UBL,
     (_CII, "CrossIndustryInvoice"): Kind.CII,
     ("", "CPPFactureMixte"): Kind.MIXED,
+    ("", "CPPStatut"): Kind.STATUS,
     ("http://www.w3.org/2000/09/xmldsig#", "Signature"): Kind.XADES,
     ("http://uri.etsi.org/02918/v1.2.1#", "XAdESSignatures"): Kind.XADES,
 }
@@ -37,8 +38,8 @@ _EXPECTED = ("send UBL, CII, Factur-X or CPPFactureMixte", "envoyez UBL, CII, Fa
 # roots that people send and that are no invoice of this channel: why, in English and French
 _KNOWN_OTHERS = {
     "CPPStatut": (
-        "statuses of a recipient are not taken in yet",
-        "le dépôt de statuts par les destinataires n'est pas encore ouvert",
+        "statuses are taken from a connection with the role recipient or accountant, without a namespace",
+        "les statuts sont pris d'un raccordement qui a le rôle destinataire ou comptable, sans espace de noms",
     ),
     "CPPFacturePivot": (
         "the pivot is what the platform sends, never what it receives",
@@ -144,7 +145,8 @@ def nature(head: bytes) -> tuple[str, str]:
 
 
 def look(part: Part, sha256: str, terms: Terms, *, alone: bool) -> MemberSeen:
-    """What a file is, or the finding that refuses it. `alone`: it is the whole flow, so it has to be an invoice."""
+    """What a file is, or the finding that refuses it. `alone`: it is the whole flow, so it has to be an invoice, or a
+    status file."""
     kind, found = _look(part, terms, alone)
     count = 1 if kind.is_invoice else 0
     if kind is Kind.MIXED:
@@ -184,7 +186,9 @@ def _look_into(part: Part, terms: Terms, alone: bool) -> tuple[Kind, tuple[Findi
     kind = Kind.STYLESHEET if namespace == _XSLT else _KINDS.get((namespace, root.localname), Kind.UNKNOWN)
     if root.localname == "CreditNote" and not terms.switches.accept_creditnote_root:
         kind = Kind.UNKNOWN
-    if kind is Kind.UNKNOWN or (alone and not kind.is_invoice):
+    if kind is Kind.STATUS and not terms.roles:  # of those that may set a status the connection has none
+        kind = Kind.UNKNOWN
+    if kind is Kind.UNKNOWN or (alone and not kind.is_read):
         return kind, _unknown(_no_invoice(part.name, root.localname, namespace, terms))[1]
     return kind, ()
 

@@ -7,11 +7,12 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from pipeline import codes
-from pipeline.flows import INTERFACES, Syntax, candidates
-from pipeline.identify.contents import Part, look, nature, starts_like
-from pipeline.identify.name import OWN_PREFIXES, code_finding, flow_name
+from pipeline.flows import INTERFACES, STATUS_FILE, Syntax, candidates
+from pipeline.identify import changes
+from pipeline.identify.contents import Part, look, starts_like
+from pipeline.identify.name import code_finding, flow_name
 from pipeline.identify.readable import carries_pdf
-from pipeline.model import Finding, FlowName, Identified, Kind, MemberSeen, Received, finding
+from pipeline.model import Finding, FlowName, Identified, Kind, Lane, MemberSeen, Received, finding
 from pipeline.ports import Tools
 from pipeline.readers import archive
 from pipeline.terms import Terms
@@ -22,7 +23,12 @@ _SYNTAX = {
     Kind.MIXED: Syntax.MIXED,
     Kind.FACTURX: Syntax.FACTURX,
 }
-_SHOWN = {Kind.UBL: "UBL", Kind.CII: "CII", Kind.MIXED: "CPPFactureMixte", Kind.FACTURX: "Factur-X (PDF)"}
+_SHOWN = {
+    Kind.UBL: "UBL", Kind.CII: "CII", Kind.MIXED: "CPPFactureMixte", Kind.FACTURX: "Factur-X (PDF)",
+    Kind.STATUS: "CPPStatut",
+}  # fmt: skip
+# what a flow name says beyond its application code: a status file has no interface of its own (spec 06 section 8)
+_OF_THE_INTERFACE = {"FLW-002", "FLW-004", "IDN-004"}
 Findings = Iterable[Finding | None]
 
 
@@ -55,6 +61,13 @@ def identify(
         found.append(finding(terms, codes.FLW_009, "flow", value=str(size), size_bytes=size, limit=limit))
         return _identified(received, "", announced, (), found)
     part = Part(source, received.name, size)
+    row = INTERFACES.get(announced)
+    if row is not None and row.by_subscription:
+        looked = changes.look(row, part, spool, terms, unreadable=unreadable, at=at)
+        found += looked.findings
+        return _identified(
+            received, row.code, announced, looked.members, found, is_archive=looked.is_archive, lane=row.lane
+        )
     head = part.head()
     begins = starts_like(head)
     if begins == "gzip":
@@ -72,14 +85,14 @@ def identify(
         members = [look(part, received.sha256, terms, alone=True)]
     else:
         parts, members = [], []
-        if name is None or name.prefix not in OWN_PREFIXES:
-            kind, kind_fr = nature(head)
-            first = head[:8].hex(" ")
-            found.append(
-                finding(terms, codes.FLW_014, "flow", value=first, kind=kind, kind_fr=kind_fr, first_bytes=first)
-            )
+        found.append(changes.no_format(head, terms))
     members = [_without_stray_pdf(member, members, announced, terms) for member in members]
     found.append(_too_many(members, terms))
+    if [m.kind for m in _first_of_each_syntax(members)] == [Kind.STATUS]:
+        found = [f for f in found if f is not None and f.code not in _OF_THE_INTERFACE]
+        return _identified(
+            received, STATUS_FILE, announced, tuple(members), found, is_archive=begins == "gzip", lane=Lane.STATUSES
+        )
     interface = ""
     if not any(f is not None and f.code in {"FLW-001", "FLW-002", "IDN-004"} for f in found):
         interface, told = _interface(announced, members, parts, terms)
@@ -226,7 +239,7 @@ def _two_syntaxes(a: MemberSeen, b: MemberSeen, terms: Terms) -> Finding | None:
 
 
 def _is_read(member: MemberSeen) -> bool:
-    return member.kind.is_invoice and not member.findings
+    return member.kind.is_read and not member.findings
 
 
 def _identified(
@@ -237,6 +250,7 @@ def _identified(
     found: Findings,
     *,
     is_archive: bool = False,
+    lane: Lane = Lane.INVOICES,
 ) -> Identified:
     given = tuple(one for one in found if one is not None)
-    return Identified(received, interface, announced, members, given, is_archive)
+    return Identified(received, interface, announced, members, given, is_archive, lane)

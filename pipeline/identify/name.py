@@ -9,7 +9,6 @@ from pipeline.terms import Terms
 
 LENGTH = 41
 EXTENSIONS = (".tar.gz", ".xml", ".pdf")  # what the channel wants removed before deposit
-OWN_PREFIXES = {"ACT", "CTL"}  # files of ours that a partner may drop once the lifecycle takes them
 _PREFIXES = "FSO|FEN|CSO|CSI|CEN|CEI|FFE|CFE"
 _GRAMMAR = re.compile(
     rf"({_PREFIXES})([0-9]{{4}})[A-Z]_([A-Z0-9]{{6}})_([A-Z0-9]{{6}})([0-9]{{4}})([0-9A-Z]{{15}})", re.ASCII
@@ -55,9 +54,12 @@ def flow_name(name: str, terms: Terms) -> tuple[FlowName | None, tuple[Finding, 
 
 
 def code_finding(code: str, terms: Terms) -> Finding | None:
-    """IDN-004 alone for a withdrawn code, FLW-002 for one that is unknown or not open, None for one to be dropped."""
+    """IDN-004 alone for a withdrawn code, FLW-002 for one that is unknown or not open, None for one to be dropped.
+
+    Who may drop it is the sheet's to say (FLW-013).
+    """
     row = INTERFACES.get(code)
-    if row is not None and row.is_open:
+    if row is not None and row.can_be_dropped:
         return None
     if row is not None and row.successor:
         return finding(terms, codes.IDN_004, "flow name", value=code, code=code, successor=row.successor)

@@ -50,10 +50,11 @@ class Unpacked:
     findings: tuple[Finding, ...]
 
 
-def unpack(source: BinaryIO, spool: BinaryIO, terms: Terms) -> Unpacked:
+def unpack(source: BinaryIO, spool: BinaryIO, terms: Terms, *, may_nest: bool = False) -> Unpacked:
     """Unzip `source` into `spool` and list its plain files, with all that is wrong with the archive.
 
-    An `OSError` is of our own disk and passes through.
+    `may_nest`: its files may be archives themselves (an office document, which people attach, is a ZIP). An `OSError`
+    is of our own disk and passes through.
     """
     unzipped = gunzip(source, spool, terms.archive)
     if unzipped.cap:
@@ -82,7 +83,7 @@ def unpack(source: BinaryIO, spool: BinaryIO, terms: Terms) -> Unpacked:
     found += (
         finding(terms, codes.ENV_007, "archive member", member=file.name, value=file.name)
         for file in files
-        if _is_archive(spool, file)
+        if not may_nest and _is_archive(spool, file)
     )
     return Unpacked(files, tuple(one for one in found if one is not None))
 

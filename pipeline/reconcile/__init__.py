@@ -9,7 +9,7 @@ from pipeline.reconcile.amounts import ANSWERED, Booked, Read, counted, deposits
 from pipeline.reconcile.day import WAITS_FOR, AtWork, Waits, at_work, of_the_day, orphans, pivots, waiting
 from pipeline.reconcile.line import LINES, NIGHTLY, InvoiceAt, Line
 from pipeline.reconcile.outside import antivirus, dependencies, readers
-from pipeline.reconcile.promises import checks, doubles, doubts, isolation, reasons, retention
+from pipeline.reconcile.promises import checks, doubles, doubts, isolation, reasons, retention, told
 from pipeline.reconcile.traces import (
     ages,
     anchors,
@@ -23,6 +23,7 @@ from pipeline.reconcile.traces import (
     numbers,
     outbox,
     reports,
+    standings,
     told_statuses,
     unaudited,
 )
@@ -66,6 +67,8 @@ __all__ = [
     "reports",
     "retention",
     "shown_amount",
+    "standings",
+    "told",
     "told_statuses",
     "unaudited",
     "waiting",

@@ -92,7 +92,7 @@ def counted(read: Iterable[Read], booked: Iterable[Booked]) -> tuple[Line, ...]:
     """
     invoices, outcomes = Broken(), Counter[str]()
     currencies: dict[str, _Currency] = {}
-    for flow, theirs, ours in _flows(read, booked):
+    for flow, theirs, ours in by_flow(read, booked):
         _compare(flow, sum(r.invoices for r in theirs), ours, invoices)
         for b in ours:
             outcomes[b.outcome] += b.invoices
@@ -153,7 +153,7 @@ def _compare(flow: str, read: int, booked: Iterable[Booked], broken: Broken) -> 
         broken.add(Said(f"{read} lue(s), {decided} décidée(s)", f"{read} read, {decided} decided").at(flow))
 
 
-def _flows(read: Iterable[Read], booked: Iterable[Booked]) -> Iterator[_Flow]:
+def by_flow(read: Iterable[Read], booked: Iterable[Booked]) -> Iterator[_Flow]:
     """Flow by flow, what was read of it beside what was decided: two sorted runs made one."""
     both: Iterator[Read | Booked] = merge(read, booked, key=_key)
     for (_, flow), rows in groupby(both, key=_key):

@@ -54,6 +54,14 @@ LINES: Mapping[str, Row] = MappingProxyType(
         "retention": Row("conservation", _REPORT),
         "transitions": Row("historiques", _REPORT),
         "statuses": Row("statuts", _REPORT),
+        "standings": Row("situations", _REPORT),
+        "told": Row(
+            "annonces",
+            Said(
+                "chorus-edi run annonce ce qui ne l'est pas encore ; le reste est à signaler avec une copie du dossier",
+                "`chorus-edi run` tells what is untold; report anything else with a copy of the home",
+            ),
+        ),
         "numbers": Row("numéros", _REPORT),
         "holds": Row("contenus retenus", _REPORT),
         "isolation": Row("cloisonnement", _REPORT),

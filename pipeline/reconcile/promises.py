@@ -55,6 +55,48 @@ def reasons(invoices: Iterable[InvoiceAt], flows: Iterable[str], count: int) -> 
     return line("reasons", broken, count, Said("chaque refus a son motif", "every refusal has its reason"))
 
 
+def told(
+    late: Iterable[InvoiceAt], without_file: Iterable[InvoiceAt], to_others: Iterable[InvoiceAt],
+    empty: Iterable[str], misnamed: Iterable[str], count: int,
+) -> Line:  # fmt: skip
+    """Every change of status after integration is told to its issuer, by one lifecycle return, in time.
+
+    `empty`: returns that tell nothing; `misnamed`: those whose name does not follow from the changes in them. `count`:
+    the changes that are told.
+    """
+    broken = Broken(
+        each(
+            late,
+            "a un changement de statut qui n'est pas annoncé à l'émetteur",
+            "has a change of status that its issuer was not told",
+        )
+    )
+    broken.extend(
+        each(
+            without_file,
+            "a un changement dit annoncé, et aucun cycle de vie ne l'annonce",
+            "has a change that is said to be told, and no lifecycle return tells it",
+        )
+    )
+    broken.extend(
+        each(
+            to_others,
+            "a un changement annoncé à un autre que son émetteur",
+            "has a change that is told to somebody else than its issuer",
+        )
+    )
+    broken.extend(each(empty, "n'annonce aucun changement", "tells no change"))
+    broken.extend(
+        each(
+            misnamed,
+            "porte un nom qui ne découle pas des changements qu'il annonce",
+            "has a name that does not follow from the changes that it tells",
+        )
+    )
+    fine = Said("chaque changement est annoncé à l'émetteur, une fois", "every change is told to its issuer, once")
+    return line("told", broken, count, fine)
+
+
 def isolation(
     misplaced: Iterable[str], foreign: Iterable[str], uncalled: Iterable[str], linked: Iterable[str], count: int
 ) -> Line:

@@ -69,6 +69,41 @@ def told_statuses(integrated_untold: Iterable[InvoiceAt], others_told: Iterable[
     return line("statuses", broken, 0, fine)
 
 
+def standings(
+    elsewhere: Iterable[InvoiceAt], unasked: Iterable[InvoiceAt], unbalanced: Iterable[str], count: int
+) -> Line:
+    """After integration: an invoice stands where its history brought it, and every change has who asked for it.
+
+    `unbalanced`: files of changes of whose rows not each is applied, repeated, kept or refused. `count`: the changes.
+    """
+    broken = Broken(
+        each(
+            elsewhere,
+            "n'est pas là où son historique l'a menée",
+            "does not stand where its history brought it",
+        )
+    )
+    broken.extend(
+        each(
+            unasked,
+            "a un changement de statut que personne n'a demandé, ou une demande sans changement",
+            "has a change of status that nobody asked for, or was asked for one and has it not",
+        )
+    )
+    broken.extend(
+        each(
+            unbalanced,
+            "a des lignes dont le sort ne se retrouve pas : lues = appliquées + répétées + gardées + refusées",
+            "has rows that are not accounted for: read = applied + repeated + kept + refused",
+        )
+    )
+    fine = Said(
+        "chaque facture est là où son historique l'a menée, chaque changement a été demandé",
+        "every invoice stands where its history brought it, and every change was asked for",
+    )
+    return line("standings", broken, count, fine)
+
+
 def numbers(without_claim: Iterable[InvoiceAt], without_invoice: Iterable[str], count: int) -> Line:
     """A number is held by exactly what is integrated or pending."""
     broken = Broken(each(without_claim, "ne tient aucun numéro", "holds no number"))

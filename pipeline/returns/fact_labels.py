@@ -22,6 +22,7 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "identifier": ("identifiant", "identifier"),
         "kind": ("nature", "kind"),
         "last": ("dernier connu", "last known"),
+        "last_used": ("dernier service utilisé pour ce destinataire", "service used last for this recipient"),
         "length": ("longueur", "length"),
         "limit": ("limite", "limit"),
         "line": ("ligne", "line"),
@@ -36,6 +37,7 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rank": ("rang", "rank"),
         "ratio": ("taux de compression", "compression ratio"),
         "role": ("rôle", "role"),
+        "row": ("rang dans le fichier", "rank in the file"),
         "scheme": ("type d'identifiant", "scheme"),
         "siret": ("SIRET", "SIRET"),
         "size_bytes": ("taille en octets", "size in bytes"),
@@ -70,6 +72,11 @@ PLACES_FR: Mapping[str, str] = MappingProxyType(
         "flow name": "nom du flux",
         "inner file": "fichier du flux",
         "inner file name": "nom du fichier dans l'archive",
+        "reason": "motif",
+        "status file": "fichier de statuts",
+        "status value": "statut",
+        "actor": "acteur",
+        "archive": "archive",
         "line delivery site": "lieu de livraison de la ligne",
         "syntax name (API)": "nom de la syntaxe (API)",
     }
@@ -77,10 +84,18 @@ PLACES_FR: Mapping[str, str] = MappingProxyType(
 # English words that stand in facts without a French twin
 WORDS_FR: Mapping[tuple[str, str], str] = MappingProxyType(
     {
+        ("actor", "accountant"): "un comptable",
+        ("actor", "accountant, recipient"): "un destinataire ou un comptable",
+        ("actor", "nobody"): "ce raccordement",
+        ("actor", "recipient"): "un destinataire",
         ("party", "recipient"): "destinataire",
         ("party", "supplier"): "fournisseur",
         ("party", "validator"): "valideur",
         ("party", "payee"): "encaisseur",
+        ("how", "service"): "service",
+        ("how", "service name"): "nom du service",
+        ("how", "recipient"): "destinataire",
+        ("how", "recipient name"): "nom du destinataire",
         ("validator", "agent of the group"): "mandataire du groupement",
         ("validator", "holder"): "titulaire",
     }

@@ -37,9 +37,18 @@ _FILES = {message.FRENCH: ("fichier refusé", "fichiers refusés"), message.ENGL
 
 
 def render(
-    verdict: Verdict, ours: str, terms: Terms, *, lang: str = message.FRENCH, report_warnings: bool = True
+    verdict: Verdict,
+    ours: str,
+    terms: Terms,
+    *,
+    lang: str = message.FRENCH,
+    report_warnings: bool = True,
+    said: str = "",
 ) -> bytes:
-    """The bytes of the report; `ours` is our application code. Its name is `names.report_name`."""
+    """The bytes of the report; `ours` is our application code. Its name is `names.report_name`.
+
+    `said` stands in the place of the sentence that counts invoices.
+    """
     received = verdict.read.received
     name = report_name(received, verdict.read.announced, ours)
     errors = lines(verdict, terms, lang=lang, report_warnings=report_warnings)
@@ -47,7 +56,7 @@ def render(
         "DonneesStatut",
         leaf("IdStatut", str(STATUS_IDS[verdict.state])),
         leaf("ComplementStatut", verdict.state.value),
-        leaf("Commentaire", comment(verdict, lang)),
+        leaf("Commentaire", said or comment(verdict, lang)),
         leaf("Note", f"sha256={received.sha256}"),
         leaf("Horodatage", moment(received.received_at)),
         leaf("IdFlux", received.name),
@@ -69,13 +78,19 @@ def comment(verdict: Verdict, lang: str = message.FRENCH) -> str:
     if not verdict.invoices:
         said = [_NONE[lang]]
     else:
-        said = [_counted(verdict.count(outcome), _COUNTED[lang][outcome], lang) for outcome in InvoiceOutcome]
+        said = [counted(verdict.count(outcome), _COUNTED[lang][outcome], lang) for outcome in InvoiceOutcome]
     if refused:
-        said.append(_counted(refused, _FILES[lang], lang))
+        said.append(counted_files(refused, lang))
     return ", ".join(said)
 
 
-def _counted(count: int, words: tuple[str, str], lang: str) -> str:
+def counted_files(refused: int, lang: str) -> str:
+    """How many files were refused; `lang` is fr or en."""
+    return counted(refused, _FILES[lang], lang)
+
+
+def counted(count: int, words: tuple[str, str], lang: str) -> str:
+    """A number with its word, given for one and for many."""
     one, many = words
     is_one = count == 1 or (count == 0 and lang == message.FRENCH)
     return f"{count} {one if is_one else many}"

@@ -14,6 +14,7 @@ from pipeline.returns.report_rows import sentence
 
 VERSION = "V1_18"  # the text that the schema of status files itself gives
 COMPLEMENT_MAX = 40
+COMMENT_MAX = 255  # receivers cut a comment there
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class InvoiceNamed:
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """One change of status. `reason` is a code of the list of reasons; `mandate` the number that goes with 08."""
+    """One change of status. `reason` is a code of the list of reasons; `mandate` the number that goes with 08.
+
+    `producer`: whose word it is, by the identifier that the issuer knows it by; empty: ours.
+    """
 
     invoice: InvoiceNamed
     status: lifecycle.Status
@@ -42,6 +46,7 @@ class StatusEntry:
     comment: str = ""
     reason: str = ""
     mandate: str = ""
+    producer: str = ""
 
 
 def named(invoice: ReadInvoice) -> InvoiceNamed:
@@ -91,6 +96,33 @@ def of_refusal(
     return StatusEntry(named(invoice.read), lifecycle.Status.NON_COMPLIANT, when, comment)
 
 
+def of_change(
+    invoice: InvoiceNamed, status: lifecycle.Status, when: datetime, *, set_by: str, comment: str = "",
+    reason: str = "", mandate: str = "",
+) -> StatusEntry:  # fmt: skip
+    """A change after integration: the recipient's word, the accountant's, or what the issuer did itself.
+
+    Whoever set it is named by its identifier, as it stands in the invoice: the application code of another connection
+    is nobody's business.
+    """
+    producer = {"recipient": invoice.recipient, "accountant": invoice.recipient, "supplier": invoice.supplier}
+    return StatusEntry(
+        invoice, status, when, _with_its_code(reason, comment), reason, mandate, producer.get(set_by, "")
+    )
+
+
+def _with_its_code(reason: str, comment: str) -> str:
+    """The code first, whatever is cut.
+
+    >>> _with_its_code("SE_ERR", "mauvais service"), _with_its_code("SE_ERR", "SE_ERR : service fermé")
+    ('SE_ERR : mauvais service', 'SE_ERR : service fermé')
+    """
+    told = comment.strip()
+    if reason and not told.startswith(reason):
+        told = f"{reason} : {told}" if told else reason
+    return told if len(told) <= COMMENT_MAX else f"{told[: COMMENT_MAX - 1]}…"
+
+
 def reasons(findings: Iterable[Finding], lang: str = message.FRENCH) -> str:
     """Why, codes first: receivers cut a comment at 255 characters."""
     found = list(findings)
@@ -118,7 +150,7 @@ def _unit(rank: int, entry: StatusEntry, ours: str) -> str:
             optional("ComplementStatut", entry.reason[:COMPLEMENT_MAX]),
             optional("Commentaire", entry.comment),
             leaf("Horodatage", moment(entry.when)),
-            leaf("Producteur", "", Id=ours),
+            leaf("Producteur", "", Id=entry.producer or ours),
             leaf("IdFacture", invoice.number),
             optional("DateFacture", invoice.issued.isoformat() if invoice.issued else ""),
             optional("IdMandatDP", entry.mandate),

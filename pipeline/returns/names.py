@@ -11,6 +11,7 @@ from pipeline.model import Received
 
 LIFECYCLE = "FEN1201A"
 PIVOT = "FEN0036A"
+_FLOW_ID_CHARS, _CODE_CHARS = 25, 6  # at the end of a name: our code, four digits, fifteen of the digest
 _DIGITS = string.digits + string.ascii_uppercase
 _CODE = re.compile(r"[A-Z]{3}([0-9]{4})[A-Z]", re.ASCII)
 
@@ -43,6 +44,15 @@ def transition_id(partner: str, flow_name: str, rank: int, sequence: int) -> str
 def later_lifecycle_name(partner: str, first: str, last: str, ours: str) -> str:
     """A lifecycle return of what changed later, from transition id `first` to transition id `last`."""
     return f"{LIFECYCLE}_{partner}_{ours}1201{_sequence(LIFECYCLE, partner, partner, first, last)}"
+
+
+def ours_of(name: str) -> str:
+    """Our application code as it was when a file got this name.
+
+    >>> ours_of("FEN1201A_ABC001_CPP0011201ABCDEFGHIJKLMNO")
+    'CPP001'
+    """
+    return name[-_FLOW_ID_CHARS:][:_CODE_CHARS]
 
 
 def later_pivot_name(partner: str, receiver: str, first: str, last: str, ours: str, part: int = 1) -> str:

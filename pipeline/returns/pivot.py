@@ -4,7 +4,7 @@
 `begin` and `end` of the file of each receiver.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from pipeline.returns.markup import DECLARATION, escaped, leaf, optional
 from pipeline.returns.pivot_attachments import Carried, PivotAttachment, attachments, zipped
 from pipeline.terms import PivotLimits
 
-__all__ = ["CLOSE_UNIT", "END", "PivotAttachment", "begin", "open_unit", "parts", "unit"]
+__all__ = ["CLOSE_UNIT", "END", "PivotAttachment", "begin", "open_unit", "parts", "piece", "unit"]
 
 VERSION = "V2_02"  # the text that the schema itself gives
 CLOSE_UNIT = b"</CPPFacturePivotUnitaire>\n"
@@ -34,12 +34,15 @@ def unit(
     document: bytes,
     member_name: str,
     sink: BinaryIO,
+    *,
+    is_to_be_mapped: bool = False,
 ) -> None:
     """Write what stands inside one CPPFacturePivotUnitaire. `document` is the file of the flow that holds the invoice.
 
-    What does not fit is a fault: the rules refuse such an invoice, so only a changed severity can have let it in.
+    What does not fit is a fault: the rules refuse such an invoice, so only a changed severity can have let it in. One
+    that `is_to_be_mapped` may have any recipient and service: it leaves with those that it is mapped to, or not at all.
     """
-    unfit = pivot_invoice.unfit(invoice)
+    unfit = tuple(bt for bt in pivot_invoice.unfit(invoice) if not (is_to_be_mapped and bt in pivot_invoice.MAPPED))
     if unfit:
         names = ", ".join(unfit)
         raise Fault(
@@ -52,7 +55,8 @@ def unit(
         )
     sink.write(pivot_invoice.header(invoice, received).encode())
     for rank, carried in enumerate(attachments(invoice, opened, interface, document, member_name), 1):
-        _write_attachment(rank, carried, sink)
+        for part in piece(rank, carried):
+            sink.write(part)
 
 
 def begin(name: str, day: date, receiver: str, ours: str, count: int) -> bytes:
@@ -84,10 +88,10 @@ def parts(lengths: Sequence[int], limits: PivotLimits) -> tuple[range, ...]:
     return tuple(range(first, after) for first, after in pairwise(cuts) if after > first)
 
 
-def _write_attachment(rank: int, carried: Carried, sink: BinaryIO) -> None:
-    sink.write(f'<PJ NumOrdre="{rank}">\n<Contenu>'.encode())
-    for chunk in zipped(carried.name, carried.content):
-        sink.write(chunk)
+def piece(rank: int, carried: Carried) -> Iterator[bytes]:
+    """One PJ, part by part."""
+    yield f'<PJ NumOrdre="{rank}">\n<Contenu>'.encode()
+    yield from zipped(carried.name, carried.content)
     tail = (
         "</Contenu>\n"
         + leaf("NomPJ", carried.name)
@@ -96,4 +100,4 @@ def _write_attachment(rank: int, carried: Carried, sink: BinaryIO) -> None:
         + leaf("TypePJ", carried.type)
         + f"<MimeTypePJ>{escaped(carried.mime)}</MimeTypePJ>\n</PJ>\n"
     )
-    sink.write(tail.encode())
+    yield tail.encode()

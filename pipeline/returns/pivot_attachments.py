@@ -4,7 +4,7 @@ import re
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.flows import INTERFACES
@@ -82,6 +82,12 @@ def attachments(
     others = [attachment for rank, attachment in enumerate(opened) if rank != readable]
     for rank, attachment in enumerate(others, 2):
         yield _carried(attachment, rank, number, OTHER_TYPE, attachment.name)
+
+
+def added(files: Iterable[PivotAttachment], first_rank: int, number: str) -> Iterator[Carried]:
+    """Files that join an invoice after its integration, from this rank on."""
+    for rank, file in enumerate(files, first_rank):
+        yield _carried(file, rank, number, OTHER_TYPE, file.name)
 
 
 def zipped(name: str, content: bytes) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from pipeline.values import EXACT, Amount, Text
 PAYMENT_CODES = frozenset({"10", "20", "30", "31", "42", "48", "49", "97"})  # CPPFacturePivot V2_02
 _DIRECT_DEBIT_SEPA, _DIRECT_DEBIT, _TRANSFER = "59", "49", "30"
 _NUMBER_MAX, _SERVICE_MAX, _REFERENCE_MAX = 20, 100, 50  # lengths of CPPFacturePivot V2_02
+MAPPED = frozenset({"BT-10", "BT-47"})  # service and recipient: an issuer may have names of its own for them
 _FRAMEWORKS = frozenset(f"A{number}" for number in range(1, 26) if number != 11)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -88,6 +89,22 @@ def _recipient(invoice: Invoice) -> str:
         optional("CodeService", _text(invoice.service.value)),
         optional("NomService", _text(invoice.service_name)),
     )
+
+
+DEBTOR_END = b"</Debiteur>\n"  # `header` has it once: in the texts of others `<` is escaped
+_DEBTOR = re.compile(
+    rb"(<Debiteur>\n<TypeIdentifiant>1</TypeIdentifiant>\n)<Identifiant>[^<]*</Identifiant>\n"
+    rb"(<Nom>[^<]*</Nom>\n)?(?:<CodeService>[^<]*</CodeService>\n)?"
+)
+
+
+def mapped(head: bytes, recipient: str, service: str) -> bytes:
+    """The beginning of a unit, at least up to `DEBTOR_END`, with another recipient and service."""
+    put, code = leaf("Identifiant", recipient).encode(), optional("CodeService", service).encode()
+    made, count = _DEBTOR.subn(lambda found: b"".join((found[1], put, found[2] or b"", code)), head, count=1)
+    if not count:
+        raise AssertionError("a unit of ours names its debtor")
+    return made
 
 
 def _invoice(invoice: Invoice, received: Received) -> str:

@@ -57,6 +57,8 @@ class ReportTold:
     announced: str
     state: FlowState
     lines: tuple[LineTold, ...]
+    comment: str = ""  # how many invoices became what
+    count: int = 0  # of its lines, those that say how many were left out as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,10 @@ def report(document: bytes) -> ReportTold | None:
         received = Received(partner, flow_name, note[1], 0, at)
         name = names.report_name(received, announced, ours)
         if name.endswith(flow_id):
-            return ReportTold(name, received, announced, FlowState(state), tuple(_lines(status)))
+            return ReportTold(
+                name, received, announced, FlowState(state), tuple(_lines(status)), _text(status, "Commentaire"),
+                len(status.findall("Details/LigneErreurDetail")),
+            )  # fmt: skip
     return None
 
 

@@ -5,13 +5,23 @@ The keys are the contract of `check` and `run` (design section 9): add one, neve
 
 from typing import Any
 
-from pipeline.model import Finding, InvoiceOutcome, JudgedInvoice, Verdict
-from pipeline.returns import integration_report, message
+from pipeline.model import Finding, IntakeVerdict, InvoiceOutcome, JudgedInvoice, Verdict
+from pipeline.returns import intake_report, integration_report, message
 from pipeline.terms import LEGACY
 
 
-def as_json(verdict: Verdict, file: str, lang: str = message.FRENCH, *, profile: str = LEGACY) -> dict[str, Any]:
-    """The verdict as plain values, keys in the order of the contract. What is unknown is an empty text, or null."""
+def as_json(
+    verdict: Verdict | IntakeVerdict, file: str, lang: str = message.FRENCH, *, profile: str = LEGACY
+) -> dict[str, Any]:
+    """The verdict as plain values, keys in the order of the contract. What is unknown is an empty text, or null.
+
+    A row of a flow of changes stands where an invoice would, and says what was asked and what became of it.
+    """
+    if isinstance(verdict, IntakeVerdict):
+        told = as_json(intake_report.as_reported(verdict), file, lang, profile=profile)
+        rows = intake_report.rows_as_json(verdict)
+        told["invoices"] = [row | invoice for row, invoice in zip(rows, told["invoices"], strict=True)]
+        return told | {"lane": verdict.read.lane.value}
     read = verdict.read
     return {
         "file": file,
@@ -54,10 +64,14 @@ def finding_as_json(finding: Finding, lang: str = message.FRENCH) -> dict[str, A
     }
 
 
-def summary(verdict: Verdict, lang: str = message.FRENCH) -> str:
+def summary(verdict: Verdict | IntakeVerdict, lang: str = message.FRENCH) -> str:
     """One line: which flow, what became of it, how many invoices."""
     name = message.display(verdict.read.received.name)
-    return f"{name} {verdict.state.value} - {integration_report.comment(verdict, lang)}"
+    if isinstance(verdict, IntakeVerdict):
+        said = intake_report.comment(verdict, lang)
+    else:
+        said = integration_report.comment(verdict, lang)
+    return f"{name} {verdict.state.value} - {said}"
 
 
 def _invoice(invoice: JudgedInvoice, lang: str) -> dict[str, Any]:

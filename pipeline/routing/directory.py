@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from pipeline.model import Known, Service, Snapshot, Structure
+from pipeline.ports import Said
 from pipeline.terms import Terms
 
 PUBLIC_INVOICING = "FACTURES_PUBLIQUES"  # "Service des factures publiques": between public bodies only
@@ -14,6 +15,14 @@ OPEN_END = date(2050, 12, 31)  # how the platform writes "no end"
 def snapshot_of(snapshots: Iterable[Snapshot], day: date) -> Snapshot | None:
     """The latest snapshot at or before the day of deposit; None is RTG-006, a fault and never a pass."""
     return max((s for s in snapshots if s.day <= day), key=lambda s: (s.day, s.name), default=None)
+
+
+def none_of(day: date) -> Said:
+    """RTG-006: no snapshot counts on this day, so that nothing can be routed."""
+    return Said(
+        f"aucun annuaire du {day} ou d'avant ; chorus-edi directory import CHEMIN --day {day} en charge un",
+        f"no directory snapshot at or before {day}; `chorus-edi directory import PATH --day {day}` brings one",
+    ).at("RTG-006")
 
 
 def is_too_old(snapshot: Snapshot, day: date, terms: Terms) -> bool:

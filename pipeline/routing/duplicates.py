@@ -6,7 +6,7 @@ Who holds a number across flows is the ledger's to say (number claims); these fu
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline import codes
+from pipeline import codes, lifecycle
 from pipeline.model import (
     PARIS,
     Decided,
@@ -64,7 +64,8 @@ def within_files(decided: Decided, seen: Mapping[NumberKey, str], terms: Terms) 
 def settle(invoice: JudgedInvoice, owner: NumberOwner | None, received: Received, terms: Terms) -> JudgedInvoice:
     """DUP-001 where another deposit holds the number: its name and day, unless it is another partner's.
 
-    Of another partner's deposit nothing is told: it came by "another channel".
+    Of another partner's deposit nothing is told: it came by "another channel". DUP-004 beside it says of a number of
+    one's own that it was rejected, and is never free again.
     """
     key = invoice.claim
     if owner is None or key is None or invoice.outcome is InvoiceOutcome.REFUSED:
@@ -81,7 +82,14 @@ def settle(invoice: JudgedInvoice, owner: NumberOwner | None, received: Received
         "first": first,
         "first_fr": first_fr,
     }
-    return _without_number(invoice, _on_number(invoice.read, codes.DUP_001, facts, terms))
+    told = _without_number(invoice, _on_number(invoice.read, codes.DUP_001, facts, terms))
+    if not owner.status or owner.partner != received.partner:
+        return told
+    facts = {"number": key.number, "state": lifecycle.shown(int(owner.status))}
+    rejected = _on_number(invoice.read, codes.DUP_004, facts, terms)
+    if rejected is None:
+        return told
+    return replace(told, findings=tuple(sorted((*told.findings, rejected), key=lambda f: f.order)))
 
 
 def lookalike(seen: Case) -> Finding | None:

@@ -1,8 +1,10 @@
 """The executing service (service exécutant) given by an invoice: known to its recipient, active on the day, allowed?"""
 
+from dataclasses import replace
+
 from pipeline import codes
 from pipeline.model import Service
-from pipeline.routing import directory, suggestions
+from pipeline.routing import directory, mapping, suggestions
 from pipeline.routing.case import Case, Facts, Rule, at_service
 from pipeline.routing.requirement import ASKS_FOR_SERVICE, effective
 
@@ -51,7 +53,21 @@ def _given(seen: Case) -> str:
 
 def _near(seen: Case) -> tuple[Service, ...]:
     usable = tuple(s for s in seen.found.services if directory.is_valid(s, seen.day) and not _is_reserved(s.code, seen))
-    return suggestions.nearest(_given(seen), usable or seen.found.services, seen.terms.routing.suggestions_max)
+    offered = usable or seen.found.services
+    by_code = {service.code: service for service in offered}
+    called = (
+        replace(by_code[label.code], label=label.written)
+        for label in mapping.called(seen.known.mapping, seen.siret)
+        if label.code in by_code
+    )
+    return suggestions.nearest(_given(seen), (*offered, *called), seen.terms.routing.suggestions_max)
+
+
+def _used_last(seen: Case) -> Facts:
+    """What this issuer used last for this recipient, where its connection maps and that is known."""
+    known = seen.known.mapping
+    last = known.used.get(seen.siret, "") if known is not None else ""
+    return {"last_used": last} if last else {}
 
 
 def _service(seen: Case) -> Facts:
@@ -59,7 +75,8 @@ def _service(seen: Case) -> Facts:
 
 
 def _unknown(seen: Case) -> Facts:
-    return {"siret": seen.siret, "service": _given(seen), "suggestions": suggestions.shown(_near(seen))}
+    return {"siret": seen.siret, "service": _given(seen), "suggestions": suggestions.shown(_near(seen)),
+            **_used_last(seen)}  # fmt: skip
 
 
 def _label(seen: Case) -> Facts:
@@ -69,6 +86,7 @@ def _label(seen: Case) -> Facts:
         "label": _given(seen),
         "suggestions": suggestions.shown(near),
         "nearest": near[0].code if near else "-",
+        **_used_last(seen),
     }
 
 

@@ -52,7 +52,10 @@ def nearest(written: str, services: Iterable[Service], count: int) -> tuple[Serv
         by_label = likeness(written, service.label)
         return -max(by_label, likeness(written, service.code)), -by_label, service.code
 
-    return tuple(sorted(services, key=rank)[:count])
+    first: dict[str, Service] = {}
+    for service in sorted(services, key=rank):
+        first.setdefault(service.code, service)  # a code is advised once, under its nearest name
+    return tuple(first.values())[:count]
 
 
 def shown(services: Iterable[Service]) -> str:

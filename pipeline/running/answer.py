@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline import lifecycle
 from pipeline.adapters.ledger.commits import Transition
@@ -13,13 +14,14 @@ from pipeline.adapters.local_store import COPY_BYTES
 from pipeline.audit.form import RESULTS, room
 from pipeline.model import InvoiceOutcome, JudgedInvoice, Received, Slice, Verdict
 from pipeline.ports import Fault, NewObject, ObjectStore, Said
-from pipeline.returns import integration_report, lifecycle_return, names, pivot
+from pipeline.returns import integration_report, lifecycle_return, names, pivot, pivot_invoice
 from pipeline.returns.lifecycle_return import StatusEntry
 from pipeline.routing import recipient
 from pipeline.terms import Terms
 
 REPORT, LIFECYCLE, PIVOT, REJECTS = "CSO", "FEN1201A", "FEN0036A", "REJETS"
 PLATFORM = "platform"
+_HEAD_BYTES = 4_096  # supplier and recipient of most invoices stand in them
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class Writer:
 
     def result(self, partner: str, body: bytes) -> str:
         """The object that the unit leaves for the audit; its SHA-256."""
-        new = self._begin(room(partner, RESULTS))
+        new = self.begin(room(partner, RESULTS))
         new.write(body)
         new.close()
         return new.sha256
@@ -78,7 +80,7 @@ class Writer:
         files = []
         for receiver in sorted(set(receivers.values())):
             theirs = [i for i in integrated if receivers[i.read.rank] == receiver]
-            for part, units in enumerate(self._parts(theirs, terms), 1):
+            for part, units in enumerate(self._parts(theirs, terms, spool), 1):
                 name = names.pivot_name(received, receiver, self.ours, part)
                 files.append(self._pivot(deposit, name, receiver, units, spool, received.received_at))
         report = integration_report.render(
@@ -124,7 +126,7 @@ class Writer:
         files = []
         for receiver in sorted(set(receivers.values())):
             theirs = [i for i in integrated if receivers[i.read.rank] == receiver]
-            for part, units in enumerate(self._parts(theirs, terms), 1):
+            for part, units in enumerate(self._parts(theirs, terms, spool), 1):
                 name = names.later_pivot_name(deposit.partner, receiver, first, last, self.ours, part)
                 files.append(self._pivot(deposit, name, receiver, units, spool, when))
         name = names.later_lifecycle_name(deposit.partner, first, last, self.ours)
@@ -134,22 +136,23 @@ class Writer:
         )
         return receivers, told, tuple(files)
 
-    def _parts(self, invoices: Sequence[JudgedInvoice], terms: Terms) -> Iterable[list[Slice]]:
-        slices = [_slice_of(i) for i in invoices]
-        return [slices[r.start : r.stop] for r in pivot.parts([s.length for s in slices], terms.pivot)]
+    def _parts(self, invoices: Sequence[JudgedInvoice], terms: Terms, spool: Path) -> Iterable[list["_PivotUnit"]]:
+        units = _units_of(invoices, spool)
+        return [units[r.start : r.stop] for r in pivot.parts([unit.length for unit in units], terms.pivot)]
 
     def _pivot(
-        self, deposit: Deposit, name: str, receiver: str, units: list[Slice], spool: Path, when: datetime
+        self, deposit: Deposit, name: str, receiver: str, units: list["_PivotUnit"], spool: Path, when: datetime
     ) -> ToSend:
         """Copy the units that `read` spooled between the head and the end of one file, never all of them in memory."""
-        new = self._begin(receiver)
+        new = self.begin(receiver)
         day = Received(deposit.partner, "", "", 0, when).day
         new.write(pivot.begin(name, day, receiver, self.ours, len(units)))
         with spool.open("rb") as source:
             for rank, unit in enumerate(units, 1):
                 new.write(pivot.open_unit(rank))
-                source.seek(unit.offset)
-                left = unit.length
+                new.write(unit.head)
+                source.seek(unit.rest.offset)
+                left = unit.rest.length
                 while left:
                     part = source.read(min(left, COPY_BYTES))
                     if not part:
@@ -170,12 +173,12 @@ class Writer:
 
     def answer(self, partner: str, deposit_id: int | None, kind: str, name: str, body: bytes) -> ToSend:
         """Bytes for a partner's own `out/`."""
-        new = self._begin(partner)
+        new = self.begin(partner)
         new.write(body)
         new.close()
         return ToSend(f"drop/{partner}", name, kind, partner, deposit_id, new.sha256, new.size_bytes)
 
-    def _begin(self, owner: str) -> NewObject:
+    def begin(self, owner: str) -> NewObject:
         new = self.store.begin(owner)
         self.new.append((owner, new))
         return new
@@ -197,6 +200,41 @@ def _slice_of(invoice: JudgedInvoice) -> Slice:
             )
         )
     return invoice.read.pivot
+
+
+@dataclass(frozen=True, slots=True)
+class _PivotUnit:
+    """One invoice of a pivot: bytes of the spool, and before them what was written anew of one that was mapped."""
+
+    rest: Slice
+    head: bytes = b""
+
+    @property
+    def length(self) -> int:
+        return len(self.head) + self.rest.length
+
+
+def _units_of(invoices: Sequence[JudgedInvoice], spool: Path) -> list[_PivotUnit]:
+    """What the reader spooled; with the recipient and service that an invoice was mapped to (RTG-013)."""
+    if not any(invoice.is_mapped for invoice in invoices):
+        return [_PivotUnit(_slice_of(invoice)) for invoice in invoices]
+    with spool.open("rb") as source:
+        return [_unit_of(invoice, source) for invoice in invoices]
+
+
+def _unit_of(invoice: JudgedInvoice, source: BinaryIO) -> _PivotUnit:
+    whole, head = _slice_of(invoice), b""
+    if not invoice.is_mapped:
+        return _PivotUnit(whole)
+    source.seek(whole.offset)
+    while pivot_invoice.DEBTOR_END not in head and len(head) < whole.length:
+        part = source.read(min(_HEAD_BYTES, whole.length - len(head)))
+        if not part:
+            raise Fault(_short(invoice.read.member))
+        head += part
+    recipient, service = invoice.read.recipient, invoice.read.service
+    made = pivot_invoice.mapped(head, recipient.text if recipient else "", service.text if service else "")
+    return _PivotUnit(Slice(whole.offset + len(head), whole.length - len(head)), made)
 
 
 def _integration(

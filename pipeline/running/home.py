@@ -81,7 +81,13 @@ class Home:
         with self.ledger.reading() as db:
             found = {partner.code: partner for partner in partners.every(db)}
         self.terms_of = {
-            code: self.settings.terms(p.profile, dict(p.policies), report_warnings=p.report_warnings)
+            code: self.settings.terms(
+                p.profile,
+                dict(p.policies),
+                report_warnings=p.report_warnings,
+                maps_recipients=p.maps_recipients,
+                roles=p.roles,
+            )
             for code, p in found.items()
         }
         return found

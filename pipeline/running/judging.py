@@ -13,10 +13,11 @@ from pipeline.adapters.ledger import claims, held
 from pipeline.adapters.ledger.held import QUARANTINE_OVER, Decision
 from pipeline.adapters.ledger.rows import Deposit, Partner
 from pipeline.adapters.read_pool import ReaderKilled, ReadPool
-from pipeline.model import Kind, Read, ReadMember
+from pipeline.model import Kind, Lane, Read, ReadMember
 from pipeline.ports import Fault, Said
 from pipeline.running import deliver
 from pipeline.running.home import Home
+from pipeline.running.intake_unit import IntakeUnit
 from pipeline.running.lease import Lease
 from pipeline.running.reading import ask
 from pipeline.running.receive import announced
@@ -70,7 +71,11 @@ class LotAtWork:
             flows = [(r.deposit, r.read) for r in unit if r.read is not None]
             waited_s = time.monotonic() - asked
             try:
-                Unit(self.worker, flows, {r.deposit.id: r.spool for r in unit}, waited_s).settle()
+                spools = {r.deposit.id: r.spool for r in unit}
+                if _lane(unit[0]) is Lane.INVOICES:
+                    Unit(self.worker, flows, spools, waited_s).settle()
+                else:
+                    IntakeUnit(self.worker, flows, spools, waited_s).settle()
             finally:
                 for ready in unit:
                     ready.spool.unlink(missing_ok=True)
@@ -85,7 +90,7 @@ class LotAtWork:
             return claims.others_wait(db, self.lease.lot, self.home.turn)
 
     def _units(self, flows: Iterator[Ready]) -> Iterator[list[Ready]]:
-        """Whole flows up to some documents, bytes or seconds."""
+        """Whole flows of one lane, up to some documents, bytes or seconds."""
         limits = self.home.settings.work
         unit: list[Ready] = []
         documents = size = 0
@@ -96,6 +101,9 @@ class LotAtWork:
                 self.worker.wait(ready.deposit, error, is_killer=isinstance(error, ReaderKilled))
                 ready.spool.unlink(missing_ok=True)
                 continue
+            if unit and _lane(ready) is not _lane(unit[0]):
+                yield unit
+                unit, documents, size = [], 0, 0
             if not unit:
                 began = time.monotonic()
             unit.append(ready)
@@ -163,3 +171,7 @@ class LotAtWork:
         member = ReadMember(deposit.name, deposit.sha256, deposit.size_bytes, Kind.UNKNOWN, (found,))
         name = announced(deposit.name, self.terms)
         return Read(deposit.received, name, name, deposit.settled, (member,), (), (), deposit.size_bytes)
+
+
+def _lane(ready: Ready) -> Lane:
+    return ready.read.lane if ready.read is not None else Lane.INVOICES

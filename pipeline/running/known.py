@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from pipeline.adapters.ledger import Connection, numbers, reference
-from pipeline.adapters.ledger.rows import Deposit, Partner
+from pipeline.adapters.ledger import mapping as named
+from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Partner
 from pipeline.model import (
     PARIS,
     CommitmentTable,
@@ -14,9 +15,13 @@ from pipeline.model import (
     Known,
     Lookalike,
     Read,
+    ReadInvoice,
+    RecipientMapping,
     Snapshot,
     Structure,
 )
+from pipeline.routing import directory as directory_rows
+from pipeline.routing import mapping
 from pipeline.routing.commitment import table_key
 from pipeline.running.home import Home
 
@@ -39,6 +44,9 @@ class UnitKnown:
     partner: Partner
     numbers: set[tuple[str, str, str]]
     lookalikes: dict[str, list[Lookalike]] = field(default_factory=dict)
+    names: RecipientMapping | None = None  # what the issuer calls its recipients, where its connection has it applied
+    used: Mapping[date, Mapping[str, str]] = field(default_factory=dict)  # day -> SIRET -> the service used last
+    settled: Mapping[int, Mapping[int, tuple[str, str]]] = field(default_factory=dict)  # deposit -> rank -> mapped to
 
     def of(self, deposit: Deposit, read: Read) -> Known:
         """What the decision on one flow may know. Without a snapshot its routing cannot be judged (RTG-006)."""
@@ -49,13 +57,20 @@ class UnitKnown:
         )
         known = Known(
             None, commitments=self.commitments, rights=self.partner.rights, known_numbers=frozenset(self.numbers),
-            lookalikes=alike,
+            lookalikes=alike, mapping=self._mapping(deposit),
         )  # fmt: skip
         if directory is None:
             return known
         return replace(
             known, snapshot=directory.snapshot, structures=directory.structures, suppliers=directory.suppliers
         )
+
+    def _mapping(self, deposit: Deposit) -> RecipientMapping | None:
+        """What was mapped when it was judged first stays, whatever is imported, or asked for, since."""
+        settled = self.settled.get(deposit.id, {})
+        if self.names is None:
+            return RecipientMapping(settled=settled, is_asked=False) if settled else None
+        return replace(self.names, used=self.used.get(deposit.received.day, {}), settled=settled)
 
     @property
     def table(self) -> tuple[str, str]:
@@ -102,6 +117,11 @@ def fetch(
     sirets = {i.recipient.text for i in invoices if i.recipient is not None}
     suppliers = {(i.supplier.type, i.supplier.identifier.text) for i in invoices if i.supplier.identifier is not None}
     sirets |= {identifier for kind, identifier in suppliers if kind == "1"}
+    names = _names(db, partner, invoices)
+    waiting = [deposit.id for deposit, _ in flows if deposit.state != RECEIVED] if as_of is None else []
+    settled = named.settled(db, waiting)
+    sirets |= {alias.siret for alias in names.aliases.values()} if names is not None else set()
+    sirets |= {siret for ranks in settled.values() for siret, _ in ranks.values()}
     days = {deposit.received.day: as_of or deposit.received.day for deposit, _ in flows}
     found_on = _directories(db, set(days.values()), sirets, suppliers)
     by_day = {received: found_on[day] for received, day in days.items()}
@@ -111,7 +131,49 @@ def fetch(
     found: dict[str, list[Lookalike]] = {}
     for one in numbers.lookalikes(db, partner.code, given):
         found.setdefault(one.number, []).append(one)
-    return UnitKnown(by_day, commitments, partner, set(numbers.known_numbers(db, partner.code, origins)), found)
+    earlier = set(numbers.known_numbers(db, partner.code, origins))
+    used = _used(db, partner, flows, by_day, names) if names is not None else {}
+    return UnitKnown(by_day, commitments, partner, earlier, found, names, used, settled)
+
+
+def _names(db: Connection, partner: Partner, invoices: Iterable[ReadInvoice]) -> RecipientMapping | None:
+    """What the issuer calls the recipients of these invoices and their services; None where it is not applied."""
+    if not partner.maps_recipients:
+        return None
+    written = {mapping.key(name) for invoice in invoices for name, _ in mapping.names_of(invoice)}
+    aliases = named.aliases_of(db, partner.code, written)
+    sirets = {i.recipient.text for i in invoices if i.recipient is not None}
+    sirets |= {alias.siret for alias in aliases.values()}
+    return RecipientMapping(named.labels_of(db, partner.code, sirets), aliases)
+
+
+def _used(
+    db: Connection,
+    partner: Partner,
+    flows: Iterable[tuple[Deposit, Read]],
+    by_day: Mapping[date, Directory | None],
+    names: RecipientMapping,
+) -> dict[date, dict[str, str]]:
+    """What was used before each day, for the recipients of which a service is named that nobody knows."""
+    asked: dict[date, set[str]] = {}
+    for deposit, read in flows:
+        day = deposit.received.day
+        known = by_day[day]
+        for invoice in read.invoices if known is not None else ():
+            if known is None or invoice.service is None or not invoice.service.text:
+                continue
+            aliases = (names.aliases.get(mapping.key(name)) for name, _ in mapping.names_of(invoice))
+            sirets = {alias.siret for alias in aliases if alias is not None}
+            sirets |= {invoice.recipient.text} if invoice.recipient is not None else set()
+            for siret in sirets:
+                structure = known.structures.get(siret)
+                is_named = mapping.label_of(names, siret, invoice.service.text) is not None
+                if structure and not is_named and not directory_rows.service_of(structure, invoice.service.text, day):
+                    asked.setdefault(day, set()).add(siret)
+    return {
+        day: {siret: last.service for siret, last in named.last_used(db, partner.code, sirets, day).items()}
+        for day, sirets in asked.items()
+    }
 
 
 def _directories(

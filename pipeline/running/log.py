@@ -49,12 +49,19 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "info", (*_LOT, "flows", "documents", "expanded_bytes", "wait_s", "decide_s", "commit_s", "send_s")
         ),
         "judge": Event("info", (*_DEPOSIT, "lot", "attempt", "state", "is_later", "integrated", "refused", "pending")),
+        "intake": Event(
+            "info",
+            (*_DEPOSIT, "lot", "attempt", "lane", "state", "read", "applied", "repeated", "kept", "refused"),
+        ),
+        "stale": Event("info", (*_LOT, "tries")),
+        "act": Event("info", ("partner", "deposit", "rank", "action")),
         "wait": Event("warning", (*_DEPOSIT, "lot", "attempt", "fault", "at")),
         "quarantine": Event("error", (*_DEPOSIT, "lot", "attempt", "fault", "at", "name_sha256")),
         "infected": Event("warning", (*_DEPOSIT, "signature")),
         "quota": Event("warning", ("partner", "limit", "most")),
         "release": Event("warning", ("deposit",)),
         "deliver": Event("info", ("place", "kind", "deposit", "lot", "attempt", "sha256", "size_bytes")),
+        "tell": Event("info", (*_LOT, "changes", "sha256", "size_bytes")),
         "sweep": Event("info", ("lot", "attempt", "files")),
         "lot": Event("info", (*_LOT, "kind", "seconds", "fault")),
         "standby": Event("info", ("seconds",)),
@@ -67,12 +74,13 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "reconcile": Event("info", ("day", "red")),  # and the figures of the day, by their names
         "directory": Event("info", ("snapshot",)),  # and how many rows of each kind
         "commitments": Event("info", ("snapshot",)),
+        "mapping": Event("info", ("partner", "rows", "added", "changed", "removed")),
         "submit": Event("info", _DEPOSIT),
         "reprocess": Event("info", ("again", "shadows", "untouched")),
         "retention": Event("info", ("objects", "size_bytes", "locked", "before")),
         "audit_heads": Event("info", ("chains", "day")),
         "backup": Event("info", ("rows", "revision", "objects", "copied", "missing")),
-        "restore": Event("warning", ("proved", "as_told", "judged", "decided", "apart", "named", "in_doubt")),
+        "restore": Event("warning", ("proved", "as_told", "judged", "decided", "told", "apart", "named", "in_doubt")),
     }
 )
 

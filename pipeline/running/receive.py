@@ -28,7 +28,7 @@ from pipeline.adapters.local_drop import (
 )
 from pipeline.adapters.system_errors import MEND, Unreachable, why
 from pipeline.codes import Code, Severity
-from pipeline.flows import INTERFACES
+from pipeline.flows import is_subscribed
 from pipeline.identify import flow_name
 from pipeline.model import PARIS, Finding
 from pipeline.model import finding as made
@@ -337,8 +337,7 @@ class Settler:
         found: tuple[Finding, ...] = ()
         if parts.partner != self.partner.code or (until is not None and day > until):
             found += self._found(codes.FLW_012, name, announced=parts.partner, account=self.partner.code)
-        row = INTERFACES.get(parts.code)
-        if self.partner.flows and row is not None and row.is_open and parts.code not in self.partner.flows:
+        if not is_subscribed(parts.code, self.partner.flows):
             found += self._found(codes.FLW_013, name, partner=self.partner.code, code=parts.code)
         return found
 

@@ -19,7 +19,7 @@ from pipeline.adapters.ledger.partners import receivers
 from pipeline.adapters.read_pool import ReadPool
 from pipeline.ports import Fault, Said
 from pipeline.returns import told
-from pipeline.running import audit, retell_later
+from pipeline.running import audit, lifecycle_returns, retell_later, retell_returns
 from pipeline.running.daily import write_rejects
 from pipeline.running.home import Home
 from pipeline.running.reading import readers
@@ -46,6 +46,7 @@ class Recovered:
     as_told: list[Named] = field(default_factory=list)  # flows written as their stored returns tell them
     judged: list[str] = field(default_factory=list)  # flows that were due when the backup was made, answers in doubt
     decided: list[str] = field(default_factory=list)  # flows whose pending invoices were decided since
+    told: list[str] = field(default_factory=list)  # lifecycle returns that tell changes after integration
     apart: list[Named] = field(default_factory=list)  # flows that are answered and could not be written again
     named: list[Named] = field(default_factory=list)  # objects without a row, flows that wait
     in_doubt: Counter[str] = field(default_factory=Counter)  # place -> files
@@ -83,6 +84,9 @@ def recover(
         whereabouts = Whereabouts(home, old_home)
         retelling = Retelling(home, pool, stored, whereabouts, receivers(partners.values()), partners)
         _Look(home, pool, stored, retelling, done, on_progress).run(is_first=is_first, has_store=has_store)
+    done.told, are_others = retell_returns.take(home, stored, whereabouts)
+    if is_first and (are_others or not has_store):  # what is untold here may have been told
+        lifecycle_returns.tell(home, RunSummary(), is_last=True, send=False)
     if is_first:
         write_rejects(home, partners, RunSummary(), send=False)
         _what_is_ready(home, whereabouts)
@@ -92,7 +96,7 @@ def recover(
     with home.ledger.reading() as db:
         done.in_doubt.update(file.place for file in recovered.in_doubt(db, recovered.ALL))
     home.log("restore", proved=len(done.proved), as_told=len(done.as_told), judged=len(done.judged),
-             decided=len(done.decided), apart=len(done.apart), named=len(done.named),
+             decided=len(done.decided), told=len(done.told), apart=len(done.apart), named=len(done.named),
              in_doubt=done.in_doubt.total())  # fmt: skip
     return done
 

@@ -21,13 +21,14 @@ from pipeline.adapters.ledger.shadows import Shadow, Stands, Told
 from pipeline.adapters.read_pool import ReaderKilled, ReadPool
 from pipeline.adapters.system_errors import as_fault
 from pipeline.codes import Severity
-from pipeline.model import PARIS, Finding, Read, Verdict
+from pipeline.model import PARIS, Finding, Lane, Read, Verdict
 from pipeline.ports import Fault, Said
 from pipeline.returns.verdict import as_json
+from pipeline.routing import directory
 from pipeline.running import known
 from pipeline.running.home import Home
 from pipeline.running.reading import ask, readers
-from pipeline.running.unit import integrated_by_operator, no_directory, refused_by_operator
+from pipeline.running.unit import integrated_by_operator, refused_by_operator
 
 _NO_SELECTOR = Said(
     "rien n'est désigné ; donner un flux, un partenaire ou un jour : --flow, --partner, --day",
@@ -48,6 +49,10 @@ _TOLD = Said(
 _PURGED = Said("ses octets ont dépassé leur durée de conservation", "its bytes are past their retention")
 _MOVED = Said("il vient de changer d'état ; relancer la commande", "it has just moved; run the command again")
 _NO_SHEET = Said("son partenaire n'a plus de fiche", "its partner has no sheet any more")
+_CHANGES = Said(
+    "ses changements ont été appliqués à leur date ; chorus-edi status dit où en sont ses factures",
+    "its changes were applied in their time; `chorus-edi status` says where its invoices stand",
+)
 _KILLS = Said("sa lecture tue le lecteur ; ce qui a été répondu reste", "it kills its reader; what was answered stands")
 
 
@@ -178,12 +183,14 @@ def _keep(home: Home, deposit: Deposit, read: Read, partner: Partner, operator: 
 
 def _judged(home: Home, deposit: Deposit, read: Read, partner: Partner) -> Verdict:
     """As `unit` judges, with the reference data of today, and no number reserved: what it holds itself is its own."""
+    if read.lane is not Lane.INVOICES:
+        raise Fault(_CHANGES)
     terms, today = home.terms_of[partner.code], home.clock.now().astimezone(PARIS).date()
     with home.ledger.reading() as db:
         facts = known.fetch(home, db, partner, [(deposit, read)], as_of=today).of(deposit, read)
         operators = held.decisions_on(db, [deposit.id]).get(deposit.id, {})
         if facts.snapshot is None and not judge.is_refused(read, terms):
-            raise Fault(no_directory(today))
+            raise Fault(directory.none_of(today))
         decided = judge.decide(read, replace(facts, operator_reason=integrated_by_operator(operators)), terms)
         lost = commits.others_have(db, [(key, deposit, rank) for rank, key in decided.wanted])
     verdict = judge.conclude(decided, {key: owner for (key, _, _), owner in lost.items()}, terms)

@@ -14,7 +14,19 @@ from pathlib import Path
 
 from pipeline import codes, judge
 from pipeline.adapters.clock import FixedClock
-from pipeline.adapters.ledger import Connection, audit, claims, commits, deposits, held, now_ms, recovered
+from pipeline.adapters.ledger import (
+    Connection,
+    audit,
+    changes,
+    claims,
+    commits,
+    deposits,
+    held,
+    now_ms,
+    recovered,
+    standings,
+)
+from pipeline.adapters.ledger.changes import Asked
 from pipeline.adapters.ledger.commits import Answered, DecidedLater
 from pipeline.adapters.ledger.deposits import Claimed
 from pipeline.adapters.ledger.rows import RECEIVED, Deposit, Lot, Partner, ToSend, moment
@@ -22,20 +34,23 @@ from pipeline.adapters.read_pool import ReadPool
 from pipeline.adapters.system_errors import as_fault
 from pipeline.audit.form import result_object
 from pipeline.codes import Severity
-from pipeline.model import Finding, FlowState, InvoiceOutcome, JudgedInvoice, NumberKey, Read, Verdict
+from pipeline.model import Finding, FlowState, InvoiceOutcome, JudgedInvoice, Lane, NumberKey, Read, Verdict
 from pipeline.ports import Fault, Said
 from pipeline.reconcile import ANSWERED
 from pipeline.returns import names
 from pipeline.returns.report_rows import FUNCTIONAL, PENDING, TECHNICAL, WARNING
 from pipeline.returns.told import LineTold, ReportTold
+from pipeline.routing import directory
 from pipeline.running import known
 from pipeline.running.answer import LIFECYCLE, PIVOT, REPORT, Writer
 from pipeline.running.home import Home
+from pipeline.running.intake import Desk, keys_of
+from pipeline.running.intake_unit import result_body
 from pipeline.running.lease import Lease
 from pipeline.running.reading import ask
 from pipeline.running.receive import Settler
 from pipeline.running.stored import Stored, Whereabouts
-from pipeline.running.unit import integrated_by_operator, no_directory, refused_by_operator, result_flow
+from pipeline.running.unit import integrated_by_operator, refused_by_operator, result_flow
 
 _NOT_YET = 1 << 62  # the number of a deposit that has no row: after all others
 _SEVERITIES = {TECHNICAL: Severity.ERROR, FUNCTIONAL: Severity.ERROR, WARNING: Severity.WARNING, PENDING: Severity.HOLD}
@@ -140,7 +155,10 @@ class Retelling:
         if not deposit.is_kept:
             return _NO_BYTES
         try:
-            verdict = conclude(self._judged(deposit))
+            read = self._read(deposit)
+            if read.lane is not Lane.INVOICES:
+                return self._answer_changes(flow, read)
+            verdict = conclude(self._judged(deposit, read))
             if verdict is None:
                 return _OTHERWISE
             return self._write(flow, verdict, is_told=is_told)
@@ -154,6 +172,8 @@ class Retelling:
             receivers, transitions, files = writer.first_answer(
                 deposit, verdict, self.partners[deposit.partner], home.terms_of[deposit.partner], self._spool
             )
+            if flow.reports and not self._is_mapped_as_it_was(verdict, files):
+                return _OTHERWISE
             if is_told:
                 files = self._stored_files(flow, writer, files)
             elif flow.reports and not any(
@@ -169,23 +189,72 @@ class Retelling:
         """What stands in the stored bytes."""
         return ask(self.home, self.pool, deposit, self._spool).result()
 
-    def _judged(self, deposit: Deposit) -> Verdict:
-        """As it was judged on its day: with the directory of that day, and with what was known of commitments then."""
+    def _read(self, deposit: Deposit) -> Read:
         if not deposit.size_bytes:  # its bytes were missing when it was written again
             deposit = replace(deposit, size_bytes=self.stored.size_of(deposit.partner, deposit.sha256) or 0)
-        read = self.read(deposit)
+        return self.read(deposit)
+
+    def _judged(self, deposit: Deposit, read: Read) -> Verdict:
+        """As it was judged on its day: with the directory of that day, and with what was known of commitments then."""
         then = replace(self.home, clock=FixedClock(deposit.received_at))
         partner, terms = self.partners[deposit.partner], self.home.terms_of[deposit.partner]
         with self.home.ledger.reading() as db:
             facts = known.fetch(then, db, partner, [(deposit, read)]).of(deposit, read)
             operators = held.decisions_on(db, [deposit.id]).get(deposit.id, {})
             if facts.snapshot is None and not judge.is_refused(read, terms):
-                raise Fault(no_directory(deposit.received.day))
+                raise Fault(directory.none_of(deposit.received.day))
             decided = judge.decide(read, replace(facts, operator_reason=integrated_by_operator(operators)), terms)
             lost = commits.others_have(db, [(key, deposit, rank) for rank, key in decided.wanted])
         verdict = judge.conclude(decided, {key: owner for (key, _, _), owner in lost.items()}, terms)
         invoices = tuple(refused_by_operator(i, operators.get(i.read.rank)) for i in verdict.invoices)
         return replace(verdict, invoices=invoices, state=judge.flow_state(read, invoices, terms))
+
+    # --- changes after integration ---
+
+    def _answer_changes(self, flow: Retold, read: Read) -> Said | None:
+        """A flow of changes is decided again, where its invoices stand now; only to the very report that was stored.
+
+        What it did cannot be taken from its report: a row that was applied is no line of it.
+        """
+        home, partner = self.home, self.partners[flow.deposit.partner]
+        desk = Desk(replace(home, clock=FixedClock(flow.deposit.received_at)), partner, self.receivers)
+        writer = Writer(home.store, home.settings.ours, self.receivers, home.settings.default_receiver)
+        try:
+            with home.ledger.reading() as db:
+                held = standings.find(db, keys_of(read))
+                decided = desk.decide(db, flow.deposit, read, held)
+            asked = desk.answer(writer, flow.deposit, read, decided, self._spool)
+            digests = {sha256 for sha256, _ in flow.reports}
+            if digests and not any(file.kind == REPORT and file.sha256 in digests for file in asked.files):
+                return _OTHERWISE
+            self._commit_changes(flow, asked, writer)
+        finally:
+            writer.drop()
+        return None
+
+    def _commit_changes(self, flow: Retold, asked: Asked, writer: Writer) -> None:
+        """The same of changes: nothing leaves, what may have left is in doubt."""
+        home = self.home
+        deposit = self._registered(flow)
+        has_report = self._has_report(deposit)
+        own = flow.deposit.id
+        files = tuple(
+            replace(
+                file, deposit_id=deposit.id if file.deposit_id == own else file.deposit_id,
+                state=self.whereabouts.state_of(file),
+            )
+            for file in asked.files
+            if not (has_report and file.kind == REPORT)
+        )  # fmt: skip
+        unit = changes.rows_of([replace(asked, deposit=deposit, files=files)], home.clock.now())
+        with Lease(home, self.claimed(deposit)) as lease:
+            if deposit.is_kept and not deposit.size_bytes:
+                lease.write(lambda db: recovered.hold_bytes(db, deposit))
+            with home.ledger.reading() as db:
+                stands_on = audit.head(db, deposit.partner)
+            result = writer.result(deposit.partner, result_body(lease.lot, unit, unit.at, stands_on))
+            writer.keep()
+            lease.write(lambda db: changes.commit(db, unit, lease.lot, result))
 
     # --- as it was told ---
 
@@ -204,7 +273,18 @@ class Retelling:
         state = judge.state_of((i.outcome for i in invoices), has_refused_file=has_refused_file)
         if entered.total() or state is not told.state:
             return None
+        if self.partners[flow.deposit.partner].maps_recipients and any(
+            now.outcome is InvoiceOutcome.INTEGRATED and before.outcome is InvoiceOutcome.REFUSED
+            for now, before in zip(invoices, verdict.invoices, strict=True)
+        ):
+            return None  # by names that are gone, perhaps: nobody knows any more where it went
         return replace(verdict, state=state, invoices=invoices)
+
+    def _is_mapped_as_it_was(self, verdict: Verdict, files: Sequence[ToSend]) -> bool:
+        """What was mapped went out under the same names as today: a report does not tell them, the pivot does."""
+        if not any(i.is_mapped and i.outcome is InvoiceOutcome.INTEGRATED for i in verdict.invoices):
+            return True
+        return all(self.stored.named(f.owner, f.name) == f.sha256 for f in files if f.kind == PIVOT)
 
     def _take_unread(self, flow: Retold) -> Said | None:
         """A flow that was refused for its size: its bytes were never kept, and its report says all there is."""

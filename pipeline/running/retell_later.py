@@ -5,22 +5,23 @@ integrated invoice must have its pivot in the store of its receiver too, where n
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from pipeline import codes, judge, lifecycle
-from pipeline.adapters.ledger import held, recovered
+from pipeline.adapters.ledger import held, mapping, recovered
 from pipeline.adapters.ledger.commits import DecidedLater, Transition
 from pipeline.adapters.ledger.recovered import Pending
 from pipeline.adapters.ledger.rows import Deposit, ToSend
 from pipeline.codes import Severity
-from pipeline.model import Finding, InvoiceOutcome, JudgedInvoice
+from pipeline.model import Finding, InvoiceOutcome, JudgedInvoice, ReadInvoice
 from pipeline.returns import names
 from pipeline.returns.told import ReturnTold, StatusTold
 from pipeline.running.answer import LIFECYCLE, PIVOT, PLATFORM, Writer
 from pipeline.running.lease import Lease
 from pipeline.running.retell import Retelling, write_unit
+from pipeline.values import Text
 
 _CODES = re.compile(r"([A-Z]{3}-[0-9]{3}(?:, [A-Z]{3}-[0-9]{3})*) : ", re.ASCII)
 _ENTERED = tuple(lifecycle.STATUSES[status].id for status in lifecycle.INTEGRATION)
@@ -57,7 +58,9 @@ def take(retelling: Retelling, told: ReturnTold, steps: Sequence[Step]) -> bool:
     """Write what was decided; False where something of it is missing, and nothing is written."""
     home, deposit = retelling.home, steps[0].invoice.deposit
     writer = Writer(home.store, home.settings.ours, retelling.receivers, home.settings.default_receiver)
-    read = {invoice.rank: invoice for invoice in retelling.read(deposit).invoices}
+    with home.ledger.reading() as db:
+        mapped = mapping.settled(db, [deposit.id]).get(deposit.id, {})
+    read = {invoice.rank: _as_mapped(invoice, mapped) for invoice in retelling.read(deposit).invoices}
     changed: list[JudgedInvoice] = []
     for rank, several in groupby(sorted(steps, key=lambda x: (x.invoice.rank, x.sequence)), lambda x: x.invoice.rank):
         theirs = list(several)
@@ -115,6 +118,14 @@ def _files(
         for place, name, kind, owner, sha256 in found
     ]
     return tuple(replace(file, state=retelling.whereabouts.state_of(file)) for file in files)
+
+
+def _as_mapped(invoice: ReadInvoice, mapped: Mapping[int, tuple[str, str]]) -> ReadInvoice:
+    """The invoice with the recipient and service that it was mapped to when it was judged first: who gets its pivot."""
+    if invoice.rank not in mapped:
+        return invoice
+    siret, service = mapped[invoice.rank]
+    return replace(invoice, recipient=Text(siret, "BT-47", "", 0), service=Text(service, "BT-10", "", 0))
 
 
 def _findings(comment: str) -> list[Finding]:

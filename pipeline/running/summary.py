@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline.model import Verdict
+from pipeline.model import IntakeVerdict, Verdict
 from pipeline.ports import Said
 
 
@@ -16,6 +16,12 @@ class Told:
     partner: str
     verdict: Verdict
     is_later: bool = False  # a decision on what a report listed as pending
+    intake: IntakeVerdict | None = None  # of a flow of changes: `verdict` shows its rows as a report does
+
+    @property
+    def said(self) -> Verdict | IntakeVerdict:
+        """The verdict as it was made."""
+        return self.intake if self.intake is not None else self.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,9 @@ class RunSummary:
     quarantined: int = 0
     flows: Counter[str] = field(default_factory=Counter)  # state -> flows answered
     invoices: Counter[str] = field(default_factory=Counter)  # outcome -> invoices
+    changes: Counter[str] = field(default_factory=Counter)  # outcome -> rows of status, action and control files
     decided_later: int = 0
+    told: int = 0  # changes of status after integration, in lifecycle returns
     sent: Counter[str] = field(default_factory=Counter)  # kind -> files delivered
     waiting: int = 0  # deposits that wait for something of ours
     pending: int = 0  # invoices that wait for the State's commitments

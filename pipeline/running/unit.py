@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from pipeline.model import (
     Read,
     Verdict,
 )
-from pipeline.ports import Fault, Said
+from pipeline.ports import Fault
+from pipeline.routing import directory
 from pipeline.running import deliver, known
 from pipeline.running.answer import Writer
 from pipeline.running.home import Home
@@ -133,7 +134,7 @@ class Unit:
             facts = rows.of(deposit, read)
             try:
                 if facts.snapshot is None and not judge.is_refused(read, terms):
-                    raise Fault(no_directory(deposit.received.day))
+                    raise Fault(directory.none_of(deposit.received.day))
                 reasons = integrated_by_operator(self.worker.operators.get(deposit.id, {}))
                 one = judge.decide(read, replace(facts, operator_reason=reasons), terms)
             except Exception as error:
@@ -260,13 +261,6 @@ def refused_by_operator(invoice: JudgedInvoice, decision: Decision | None) -> Ju
     return replace(invoice, findings=found, outcome=InvoiceOutcome.REFUSED)
 
 
-def no_directory(day: date) -> Said:
-    return Said(
-        f"aucun annuaire du {day} ou d'avant ; chorus-edi directory import CHEMIN --day {day} en charge un",
-        f"no directory snapshot at or before {day}; `chorus-edi directory import PATH --day {day}` brings one",
-    ).at("RTG-006")
-
-
 def _size(flows: list[tuple[Deposit, Read]]) -> dict[str, Fact]:
     return {
         "documents": sum(documents_of(read) for _, read in flows),
@@ -280,8 +274,8 @@ def _seconds(wait_s: float, times: list[float]) -> dict[str, Fact]:
 
 
 def documents_of(read: Read) -> int:
-    """How much work a flow is: its invoices, or the files in it that hold none."""
-    return max(len(read.invoices), len(read.members))
+    """How much work a flow is: its invoices or rows, or the files in it that hold none."""
+    return max(len(read.invoices), len(read.rows), len(read.members))
 
 
 def _count(summary: RunSummary, told: Told) -> None:

@@ -6,12 +6,14 @@ day. What breaks a line is named up to a few, and counted.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
+from zlib import crc32
 
 from pipeline import reconcile
 from pipeline.adapters import confinement, dependencies
 from pipeline.adapters.ledger import Connection, deposits, now_ms, promises
 from pipeline.adapters.ledger import invariants as ledger
+from pipeline.adapters.ledger.audit import heads
 from pipeline.ports import InWork
 from pipeline.reconcile import Line
 from pipeline.running.ages import ages_now
@@ -20,8 +22,6 @@ from pipeline.running.home import Home
 from pipeline.running.lanes import each
 from pipeline.running.retention import kept_since
 from pipeline.running.status import antivirus
-
-NIGHTS = 7  # in which the nightly check reads every stored object once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,11 @@ class Around:
     outside: tuple[Line, ...]  # what we lean on and did not write
 
 
-def verify(home: Home, night: date | None = None) -> tuple[Line, ...]:
-    """Read one consistent view of the ledger, hash every stored object, compare.
-
-    With a `night` every object is looked for, and those are read whose turn it is: years of bytes are read in a week.
-    """
+def verify(home: Home) -> tuple[Line, ...]:
+    """Read one consistent view of the ledger, hash every stored object, compare."""
     seen = around(home)
     with home.ledger.reading() as db:
-        return lines(home, db, seen, night)
+        return lines(home, db, seen)
 
 
 def around(home: Home) -> Around:
@@ -54,15 +51,22 @@ def around(home: Home) -> Around:
     return Around(len(partners), strangers, taken, is_busy, (_readers(), _antivirus(home), _dependencies()))
 
 
-def lines(home: Home, db: Connection, seen: Around, night: date | None = None) -> tuple[Line, ...]:
-    """Every invariant over one view of the ledger, in the order of `LINES`."""
+def lines(
+    home: Home, db: Connection, seen: Around, of_store: tuple[Line, Line] | None = None, turn: int | None = None
+) -> tuple[Line, ...]:
+    """Every invariant over one view of the ledger, in the order of `LINES`.
+
+    `of_store`: the lines of archive and outbox, where somebody has looked at the store already. `turn`: of the lines
+    that pass every row ever written only those of this night, and the chains of those whose turn it is.
+    """
     found = (
-        *of_rows(db),
-        reconcile.archive(_objects(home, db, night), promises.answered_unkept(db), NIGHTS if night else 1),
+        *_of_deposits(db),
+        *(line for part in IN_TURNS[turn : turn + 1 if turn is not None else None] for line in part(db)),
+        *(of_store or (_archive(home, db), reconcile.outbox(_to_send(home, db)))),
         reconcile.retention(promises.purged_too_early(db, kept_since(home)), promises.count_purged(db)),
-        reconcile.outbox(_to_send(home, db)),
         reconcile.doubts(promises.in_doubt(db), promises.count_files(db)),
-        *_chains(home, db),
+        _told(home, db),
+        *_chains(home, db, turn),
         reconcile.folders(seen.strangers, seen.partners),
         _claimed(db, seen.taken, is_busy=seen.is_busy),
         _ages(home, db),
@@ -74,41 +78,86 @@ def lines(home: Home, db: Connection, seen: Around, night: date | None = None) -
 
 def of_rows(db: Connection) -> tuple[Line, ...]:
     """The lines that rows alone tell: they hold in every view of the ledger, whatever others are writing."""
+    return (*_of_deposits(db), *(line for part in IN_TURNS for line in part(db)))
+
+
+def _of_deposits(db: Connection) -> Iterator[Line]:
     expired, open_lots = ledger.expired_leases(db, now_ms(db))
     states = ledger.states(db)
-    return (
-        reconcile.deposits(states, ledger.unanswered(db), ledger.answered_too_early(db), ledger.misstated(db)),
-        reconcile.doubles(promises.unlinked_doubles(db), promises.nameless_flows(db), sum(states.values())),
-        *reconcile.counted(ledger.read(db), ledger.booked(db)),
-        reconcile.checks(promises.unchecked(db), promises.integrated_against(db), promises.count_integrated(db)),
-        reconcile.reasons(
-            promises.refused_without_reason(db), promises.rejected_without_reason(db), promises.count_refused(db)
-        ),
-        reconcile.reports(
-            ledger.wrong_reports(db), ledger.reports_of_repeated(db), ledger.misnamed_reports(db),
-            ledger.count_answered(db),
-        ),
-        reconcile.histories(ledger.steps(db)),
-        reconcile.told_statuses(ledger.integrated_untold(db), ledger.others_told(db)),
-        reconcile.numbers(
-            ledger.holders_without_claim(db), ledger.claims_without_holder(db), ledger.count_claims(db)
-        ),
-        reconcile.holds(ledger.kept_for_nothing(db), ledger.given_away(db)),
-        reconcile.isolation(
-            promises.misplaced(db), promises.foreign_answers(db), promises.uncalled_pivots(db),
-            promises.linked_across(db), promises.count_files(db),
-        ),
-        reconcile.leases(expired, open_lots),
+    yield reconcile.deposits(states, ledger.unanswered(db), ledger.answered_too_early(db), ledger.misstated(db))
+    yield reconcile.doubles(promises.unlinked_doubles(db), promises.nameless_flows(db), sum(states.values()))
+    yield reconcile.leases(expired, open_lots)
+
+
+def _sums(db: Connection) -> Iterator[Line]:
+    yield from reconcile.counted(ledger.read(db), ledger.booked(db))
+
+
+def _checks(db: Connection) -> Iterator[Line]:
+    yield reconcile.checks(promises.unchecked(db), promises.integrated_against(db), promises.count_integrated(db))
+    yield reconcile.reasons(
+        promises.refused_without_reason(db), promises.rejected_without_reason(db), promises.count_refused(db)
+    )
+
+
+def _reports(db: Connection) -> Iterator[Line]:
+    yield reconcile.reports(
+        ledger.wrong_reports(db), ledger.reports_of_repeated(db), ledger.misnamed_reports(db),
+        ledger.count_answered(db),
     )  # fmt: skip
 
 
-def _chains(home: Home, db: Connection) -> Iterator[Line]:
-    found = inspect(home, db)
-    records = sum(chain.records for chain in found.chains.values())
-    objects = sum(chain.compared + chain.heads for chain in found.chains.values())
-    yield reconcile.chain((one.said for one in found.rows), sum(chain.rows for chain in found.chains.values()))
-    yield reconcile.unaudited((one.said for one in found.uncovered), records)
-    yield reconcile.anchors((one.said for one in found.store), objects)
+def _histories(db: Connection) -> Iterator[Line]:
+    yield reconcile.histories(ledger.steps(db))
+
+
+def _statuses(db: Connection) -> Iterator[Line]:
+    yield reconcile.told_statuses(ledger.integrated_untold(db), ledger.others_told(db))
+    yield reconcile.standings(
+        ledger.standing_elsewhere(db), ledger.unasked(db), ledger.unbalanced_intakes(db), ledger.count_changed(db)
+    )
+
+
+def _numbers(db: Connection) -> Iterator[Line]:
+    yield reconcile.numbers(
+        ledger.holders_without_claim(db), ledger.claims_without_holder(db), ledger.count_claims(db)
+    )  # fmt: skip
+
+
+def _holdings(db: Connection) -> Iterator[Line]:
+    yield reconcile.holds(ledger.kept_for_nothing(db), ledger.given_away(db))
+    yield reconcile.isolation(
+        promises.misplaced(db), promises.foreign_answers(db), promises.uncalled_pivots(db),
+        promises.linked_across(db), promises.count_files(db),
+    )  # fmt: skip
+
+
+# what passes every row ever written, for the nights of a large ledger
+IN_TURNS = (_sums, _checks, _reports, _histories, _statuses, _numbers, _holdings)
+
+
+def _told(home: Home, db: Connection) -> Line:
+    late = home.clock.now() - timedelta(minutes=home.settings.returns.late_minutes)
+    return reconcile.told(
+        promises.untold_since(db, late), promises.told_without_file(db), promises.told_to_others(db),
+        promises.empty_tellings(db), promises.misnamed_tellings(db), promises.count_told(db),
+    )  # fmt: skip
+
+
+def _chains(home: Home, db: Connection, turn: int | None) -> Iterator[Line]:
+    """The chains, or those of the partners whose turn it is."""
+    if turn is None:
+        several = [inspect(home, db)]
+    else:
+        codes = sorted({*heads(db), *home.store.partners()})
+        several = [inspect(home, db, code) for code in codes if crc32(code.encode()) % len(IN_TURNS) == turn]
+    chains = [chain for found in several for chain in found.chains.values()]
+    rows, uncovered, store = (
+        [one.said for found in several for one in getattr(found, name)] for name in ("rows", "uncovered", "store")
+    )
+    yield reconcile.chain(rows, sum(chain.rows for chain in chains))
+    yield reconcile.unaudited(uncovered, sum(chain.records for chain in chains))
+    yield reconcile.anchors(store, sum(chain.compared + chain.heads for chain in chains))
 
 
 def _ages(home: Home, db: Connection) -> Line:
@@ -143,23 +192,20 @@ def _claimed(db: Connection, taken: Mapping[str, Sequence[InWork]], *, is_busy: 
     return reconcile.claimed(without_row, sum(len(files) for files in taken.values()), is_busy=is_busy)
 
 
-def _objects(home: Home, db: Connection, night: date | None) -> Iterator[tuple[str, str, str | None]]:
+def _archive(home: Home, db: Connection) -> Line:
+    return reconcile.archive(_objects(home, db), promises.answered_unkept(db))
+
+
+def _objects(home: Home, db: Connection) -> Iterator[tuple[str, str, str | None]]:
     """(owner, SHA-256, SHA-256 of what stands there) of every object that must be stored."""
 
     def digest(one: tuple[str, str]) -> str | None:
-        owner, sha256 = one
-        if night is None or _has_its_turn(sha256, night):
-            return home.store.digest(owner, sha256)
-        return sha256 if home.store.exists(owner, sha256) else None
+        return home.store.digest(*one)
 
     for (owner, sha256), found in each(home.store.lanes, digest, ledger.objects(db)):
         if isinstance(found, OSError):  # the store is away: nobody can say that anything is missing
             raise found
         yield owner, sha256, found
-
-
-def _has_its_turn(sha256: str, night: date) -> bool:
-    return int(sha256[:8], 16) % NIGHTS == night.toordinal() % NIGHTS
 
 
 def _to_send(home: Home, db: Connection) -> Iterator[tuple[str, bool]]:

@@ -117,6 +117,15 @@ def readable(opened: Sequence[Opened], interface: str) -> Opened | None:
     return next((each for each in opened if each.is_pdf), None)
 
 
+def examine_file(name: str, content: bytes, terms: Terms) -> Examined:
+    """Judge one file that comes beside an action, not inside an invoice: the same rules, save those on an invoice."""
+    desk = _Desk("", terms)
+    attachment = Attachment(1, Text(name, "", "", 0), content, raw=True)
+    result = _open(attachment, desk)
+    opened = () if result.opened is None else (result.opened,)
+    return Examined((*_judge_name(attachment, desk), *result.findings), opened)
+
+
 def _judge_name(attachment: Attachment, desk: _Desk) -> Iterator[Finding]:
     """ATT-001 to ATT-004: what stands before and after the last point."""
     name = attachment.name

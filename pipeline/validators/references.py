@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from pipeline import codes
 from pipeline.codes import Severity
-from pipeline.terms import LEGACY
+from pipeline.model import Finding, Invoice, Kind, Level, Party, Places, Received
+from pipeline.terms import LEGACY, Terms
 from pipeline.validators.header import listed
-from pipeline.validators.rule import NONE, Breach, Breaches, Rule, Subject
+from pipeline.validators.rule import NONE, Breach, Breaches, Rule, Subject, apply
 from pipeline.values import Text
 
 SUPPORTING_MAX = 50  # BR-FR-CPRO-30
@@ -102,6 +103,16 @@ def long_supporting_references(subject: Subject) -> Iterator[Breach]:
         yield from _too_long(reference, SUPPORTING_MAX)
 
 
+def of_the_state(
+    commitment: Text | None, recipient: Text | None, received: Received, interface: str, member: str, terms: Terms
+) -> Iterator[Finding]:
+    """What depends on the recipient here, asked again of an invoice whose recipient was mapped after it was read."""
+    party = Party(identifier=recipient)
+    bare = Invoice(Kind.UBL, Level.NONE, 1, "", "", recipient=party, commitment=Places(commitment))
+    asked = (rule for rule in REFERENCES if rule.code.id in OF_THE_STATE)
+    yield from apply(asked, Subject.of(bare, received, interface, member, terms))
+
+
 def short_path(text: Text) -> str:
     """The last two steps: the three homes of the service code share their BT."""
     return "/".join(text.path.split("/")[-2:])
@@ -113,6 +124,7 @@ def _too_long(text: Text | None, most: int) -> Breaches:
     return (Breach(text, {"length": len(text.text)}),)
 
 
+OF_THE_STATE = frozenset({codes.REF_005.id, codes.REF_006.id})
 REFERENCES = (
     Rule(codes.REF_001, long_service),
     Rule(codes.REF_002, long_commitment),

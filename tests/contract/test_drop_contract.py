@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -460,6 +461,33 @@ def test_an_answer_appears_whole_under_its_name(ground: Ground, size: int) -> No
     assert outgoing.appear("R.xml", digest(content)) is True
     outgoing.flush()
     assert (out(ground), outgoing.holds("R.xml")) == ({"R.xml": content}, True)
+
+
+def test_what_lies_there_is_told_with_its_size_and_temporary_names_are_not(ground: Ground) -> None:
+    outgoing, folder = ground.outgoing(), ground.root / "out"
+    began = time.time() - 2  # a server tells whole seconds
+    outgoing.upload("half.xml", BytesIO(b"on its way"))
+    for name, content in (("R.xml", b"ours"), ("é'\".xml", b"")):
+        (folder / name).write_bytes(content)
+    (folder / "link").symlink_to("R.xml")
+    lying = {one.name: one for one in outgoing.lying()}
+    assert {name: (one.size_bytes, one.is_plain) for name, one in lying.items() if name != "link"} == {
+        "R.xml": (4, True), "é'\".xml": (0, True),
+    }  # fmt: skip
+    assert not lying["link"].is_plain
+    assert began <= lying["R.xml"].since <= time.time() + 1
+    assert [outgoing.digest(name) for name in ("R.xml", "é'\".xml", "link", "none")] == [
+        digest(b"ours"), digest(b""), None, None,
+    ]  # fmt: skip
+
+
+def test_where_no_folder_is_nothing_lies(ground: Ground) -> None:
+    there, away = ground.root / "out", ground.root / "away"
+    there.rename(away)
+    try:
+        assert list(ground.outgoing().lying()) == []
+    finally:
+        away.rename(there)  # the other tests have the same account
 
 
 def test_an_unfinished_earlier_try_is_written_over(ground: Ground) -> None:

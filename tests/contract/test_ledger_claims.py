@@ -115,7 +115,7 @@ def test_who_works_on_what_is_told(ledger: Ledger) -> None:
     assert workers() == {"judge"}
 
 
-@pytest.mark.parametrize("kind", [claims.DAILY, claims.RECEIVE])
+@pytest.mark.parametrize("kind", [claims.DAILY, claims.RECEIVE, claims.TELL])
 def test_work_for_one_goes_to_the_next_when_its_worker_is_gone(ledger: Ledger, kind: str) -> None:
     first = ledger.write(lambda db: claims.claim_alone(db, kind, "gone", 0, LIMITS, partner="AAA001"))
     assert first is not None

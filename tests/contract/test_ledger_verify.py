@@ -2,7 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -12,7 +12,8 @@ from pipeline.adapters.ledger import tables as t
 
 SHORT, LONG = 300, 1_500
 AT = "2026-11-20T11:00:00.000000+00:00"
-READ: dict[str, Callable[[Connection], Iterator[object]]] = {
+DATED = {"purged_too_early": (date(2026, 1, 1),), "untold_since": (datetime(2026, 1, 1, tzinfo=UTC),)}
+READ: dict[str, Callable[..., Iterator[object]]] = {
     name: found
     for module in (invariants, promises)
     for name, found in vars(module).items()
@@ -68,8 +69,7 @@ def filled(ledger: Ledger, count: int, first: int = 1) -> None:
 
 
 def asked(db: Connection, what: str) -> int:
-    found = READ[what](db, date(2026, 1, 1)) if what == "purged_too_early" else READ[what](db)  # type: ignore[call-arg]
-    return sum(1 for _ in found)
+    return sum(1 for _ in READ[what](db, *DATED.get(what, ())))
 
 
 def peak(ledger: Ledger, work: Callable[[Connection], object]) -> int:

@@ -268,6 +268,9 @@ def test_more_than_a_thousand_objects_are_kept_together_and_listed_in_order(kept
         one.drop()
     listed = list(kept.another().list(kept.partner))
     assert listed == sorted(sha256(content) for content in contents)
+    sized = list(kept.another().sized(kept.partner))
+    assert sized == sorted((sha256(content), len(content)) for content in contents)
+    assert list(kept.store.sized("nobody")) == []
     assert kept.begun() == []
 
 

@@ -291,6 +291,8 @@ def test_reconcile_is_green_for_the_day_given_and_for_the_day_before_it_was_due(
     assert (by_hand.state, results(by_hand)["reconcile"]["deposits"]) == ("success", 3)
     due = run("reconcile", answered, logical_date=datetime(2026, 11, 21, 1, 0, tzinfo=UTC))  # 02:00 in Paris
     assert (due.state, results(due)["reconcile"]["deposits"]) == ("success", 3)
+    left = sorted(path.name for path in (answered / "reconcile").iterdir())
+    assert left == [f"rapprochement-2026-11-20{end}" for end in ("-ecarts.csv", ".html", ".xlsx")]
     late_in_the_day = run("reconcile", answered, logical_date=datetime(2026, 11, 20, 22, 59, tzinfo=UTC))
     assert results(late_in_the_day)["reconcile"]["deposits"] == 0  # the 19th
 

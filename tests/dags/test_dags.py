@@ -16,7 +16,7 @@ LINES_MAX = 79
 PARSE_S = 0.5
 HEAVY = (
     "pipeline", "lxml", "facturx", "saxonche", "xmlschema", "pikepdf", "boto3", "botocore", "paramiko", "asyncssh", "psycopg",
-    "openpyxl", "pydantic_settings", "rapidfuzz", "stdnum", "celery", "redis", "kubernetes",
+    "openpyxl", "xlsxwriter", "pydantic_settings", "rapidfuzz", "stdnum", "celery", "redis", "kubernetes",
 )  # fmt: skip
 
 PARSE = """

@@ -1,5 +1,5 @@
 """The rows of the threat tables as data: drops (D), archives (A), XML (X), PDF (P), amounts and dates (M), database
-and object store (S), Airflow with killed processes (K).
+and object store (S), Airflow with killed processes (K); and a table of our own, files of changes (F).
 
 A row is covered by cases of this folder that carry its id, or by the tests named in `ELSEWHERE`: what needs a relay, an
 sshd, a full disk, a database or a scanner stands beside its servers.
@@ -18,7 +18,10 @@ TABLES = {
     "M": "amounts and dates",
     "S": "database and store",
     "K": "Airflow, killed",
+    "F": "files of changes",
 }
+OF_OURS = "F"  # on no page: statuses, actions and control files came later
+
 ROWS = {
     "D01": "still being written",
     "D02": "upload dropped half way",
@@ -128,9 +131,31 @@ ROWS = {
     "K09": "full disk",
     "K10": "lost asset event",
     "K11": "two events for one drop",
+    "F01": "XXE, external DTD, entities, laughs in a status file or an action file",
+    "F02": "depth, elements, attributes, texts without end in a status file; its rows by the thousand",
+    "F03": "encodings, NUL, truncated, empty, two roots",
+    "F04": "numbers, moments, roots and elements that are none",
+    "F05": "what only looks like a number or a text: bidirectional, SQL, style sheet, formula",
+    "F06": "a status file in an archive, beside an invoice, in a bare gzip",
+    "F07": "a table of 10^6 rows, of 10^6 columns, a cell of 10 MB",
+    "F08": "a table without, with an unknown or a doubled column; open quotes, NUL, other encodings and line ends",
+    "F09": "1e999, NaN, rounded SIRET, formulas, amounts that no action changes, the same flow twice",
+    "F10": "an archive whose attachments are missing, too many, doubled, empty, programs, bombs, or with two tables",
+    "F11": "killed, cut or overtaken at any moment while a file of changes is applied",
+    "F12": "an invoice of another recipient or issuer",
 }
 # tests beside their servers, as file::function: what needs more than a file in a folder
 ELSEWHERE = {
+    "F11": (
+        "slow/test_crash.py::test_a_status_file_and_an_action_file_are_applied_once_whatever_dies",
+        "slow/test_crash.py::test_changes_are_applied_once_whatever_becomes_of_the_link_to_the_ledger",
+        "property/test_lifecycle_stories.py::test_a_home_does_what_the_lifecycle_says",
+    ),
+    "F12": (
+        "unit/test_lifecycle_decisions.py::test_another_recipient_touches_nothing_and_learns_nothing",
+        "unit/test_lifecycle_decisions.py::test_another_issuer_acts_on_nothing_and_learns_nothing",
+        "integration/test_isolation_of_changes.py::test_an_invoice_of_another_is_answered_as_one_that_does_not_exist",
+    ),
     "D02": (
         "integration/test_serve_sftp.py::test_a_broken_connection_publishes_nothing",
         "integration/test_serve_sftp.py::test_what_was_broken_off_is_removed_at_the_next_start_and_after_a_day",

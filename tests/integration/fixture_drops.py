@@ -17,14 +17,14 @@ from pipeline import runner
 from pipeline.adapters.clock import FixedClock
 from pipeline.adapters.ledger.rows import REPEATED
 from pipeline.adapters.read_pool import WORKER
-from pipeline.cli.demo import sample_partners
-from pipeline.model import Finding, InvoiceOutcome, Verdict
+from pipeline.cli.demo import import_sample_names, sample_partners
+from pipeline.model import Finding, InvoiceOutcome
 from pipeline.settings import load
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 SNAPSHOT_DAY = date(2026, 11, 15)
 AGE_S = 10_000
-_TURNS = (Moment.FIRST, Moment.AGAIN, Moment.COMMITMENTS, Moment.UNAVAILABLE)
+_TURNS = (Moment.FIRST, Moment.AGAIN, Moment.STATUSES, Moment.ACTIONS, Moment.COMMITMENTS, Moment.UNAVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ def drop_in(
         runner.import_directory(home, ROOT / directory, SNAPSHOT_DAY)
         for partner in sample_partners(ROOT):
             runner.add_partner(home, partner)
+        import_sample_names(home, ROOT)
         for moment, cases in turns:
             if moment is Moment.COMMITMENTS:
                 runner.import_commitments(home, ROOT / "commitments.csv", SNAPSHOT_DAY)
@@ -138,17 +139,17 @@ def _without_namesakes(cases: Sequence[Case]) -> Iterator[list[Case]]:
 def _run(home: runner.Home, cases: list[Case], result: Dropped) -> None:
     for rank, case in enumerate(cases):
         drop(home, case, age_s=AGE_S - rank)
-    told: dict[tuple[str, str], Verdict] = {}
+    told: dict[tuple[str, str], runner.Told] = {}
 
     def hear(one: runner.Told) -> None:
         if not one.is_later:
-            told[one.partner, one.verdict.read.received.name] = one.verdict
+            told[one.partner, one.verdict.read.received.name] = one
 
     done = runner.run(home, on_verdict=hear)
     result.faults.extend(done.faults)
     for case in cases:
-        verdict = told.get((case.partner, case.name))
-        result.earned[case.path] = _of_verdict(case, verdict) if verdict else _of_repeated(home, case)
+        one = told.get((case.partner, case.name))
+        result.earned[case.path] = _of_verdict(case, one) if one else _of_repeated(home, case)
 
 
 def drop(home: runner.Home, case: Case, *, age_s: int = 60) -> Path:
@@ -161,8 +162,11 @@ def drop(home: runner.Home, case: Case, *, age_s: int = 60) -> Path:
     return target
 
 
-def _of_verdict(case: Case, verdict: Verdict) -> Earned:
-    found = [*verdict.findings, *(f for invoice in verdict.invoices for f in invoice.findings)]
+def _of_verdict(case: Case, one: runner.Told) -> Earned:
+    """Of a file of changes: its rows, those that had no effect among what entered, with the rules that the ledger keeps."""
+    verdict = one.verdict
+    rows = verdict.invoices if one.intake is None else one.intake.rows
+    found = [*verdict.findings, *(f for row in rows for f in row.findings)]
     counts = (verdict.count(outcome) for outcome in InvoiceOutcome)
     return Earned(case.path, verdict.state.value, *counts, _told(found))
 

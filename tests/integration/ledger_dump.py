@@ -8,11 +8,12 @@ from pipeline.adapters.ledger import Ledger
 from pipeline.adapters.ledger.tables import metadata
 
 MACHINERY = {"lots", "audit", "audit_heads", "alerts"}
-COLUMNS = {"attempt", "lot_id", "fault", "faulted_by", "audited", "decided"}
+COLUMNS = {"attempt", "lot_id", "fault", "faulted_by", "audited", "decided", "told"}
+DEPOSITS = {"deposit_id", "first_id", "source_id", "credit_id", "corrective_id"}
 
 
 def is_deposit(column: Column[Any]) -> bool:
-    return column.name in {"deposit_id", "first_id"} or (column.table.name, column.name) == ("deposits", "id")
+    return column.name in DEPOSITS or (column.table.name, column.name) == ("deposits", "id")
 
 
 def is_snapshot(column: Column[Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import homes
 import pytest
+from change_files import Entry, status_file, status_flow
 from services.s3 import S3Server
 from sqlalchemy import text
 from upgrade.thaw import thaw
@@ -20,11 +21,14 @@ from pipeline import runner
 from pipeline.adapters.clock import FixedClock
 from pipeline.adapters.ledger import copies
 from pipeline.cli.boundary import run as command
+from pipeline.model import ActionKind
 from pipeline.ports import Fault
 from pipeline.running import without_secrets
+from pipeline.running.actions import Wish, ask
 from pipeline.running.backup import MANIFEST, Backup, backup
 from pipeline.running.doubts import settle_doubts
 from pipeline.running.home import RESTORING, Home
+from pipeline.running.mapping import import_mapping
 from pipeline.running.receive import receive
 from pipeline.running.restore import Restored, restore
 from pipeline.running.summary import RunSummary
@@ -398,6 +402,121 @@ def test_a_ledger_older_than_the_store_is_written_again_and_nothing_goes_out_twi
 
 
 @ON_SQLITE
+def test_statuses_that_came_after_the_backup_are_written_again_to_the_report_that_was_sent(site: Site) -> None:
+    home, url = begin(site)
+    when = homes.NOON + timedelta(hours=1)
+    history = "SELECT sequence, status, at, set_by FROM transitions WHERE sequence > 3 ORDER BY sequence"
+    with home:
+        recipient = homes.partner(homes.RECEIVER, receives=((homes.PLAIN, ""),))
+        runner.add_partner(home, recipient)
+        drop_and_run(home, (2, homes.ubl("B-2")))
+        made = site.backup(url)
+        home.clock = FixedClock(LATER)
+        entries = [Entry.sound("B-2", 7, when), Entry.sound("B-2", 8, when), Entry.sound("B-404", 7, when)]
+        homes.drop(home, status_flow(1), status_file(entries), homes.RECEIVER)
+        assert runner.run(home).faults == []
+        before = rows(home, history)
+        reports = homes.out(home, homes.RECEIVER)
+    done, new = site.restore(made, old_home=True)
+    assert [one.name for one in done.recovered.apart] == []
+    assert f"{homes.RECEIVER}/{status_flow(1)}" in done.recovered.proved
+    with site.open("new", new, AFTER) as restored:
+        assert rows(restored, history) == before
+        assert [row[1] for row in before] == ["07", "08"]
+        runner.run(restored)
+        assert {name for name in homes.out(restored, homes.RECEIVER) if name.startswith("CSO")} <= set(reports)
+        assert rows(restored, "SELECT count(*) FROM outbox WHERE kind = 'CSO' AND owner = 'REC003'") == [(1,)]
+        red = {line.name: line.detail.en for line in runner.verify(restored) if not line.ok}
+        assert set(red) <= {"in doubt"}, red
+
+
+def with_recipient(site: Site, home: Home) -> None:
+    runner.add_partner(home, homes.partner(homes.RECEIVER, receives=((homes.PLAIN, ""), (homes.NEEDS_BOTH, ""))))
+    drop_and_run(home, (2, homes.ubl("B-2")), (3, homes.ubl("B-3")))
+
+
+def answer_by_its_recipient(home: Home, sequence: int, **statuses: int) -> None:
+    """A status file on B-2 and the like, in the drop zone."""
+    when = homes.NOON + timedelta(hours=1)
+    entries = [Entry.sound(number.replace("_", "-"), status, when) for number, status in statuses.items()]
+    homes.drop(home, status_flow(sequence), status_file(entries), homes.RECEIVER)
+
+
+def test_changes_that_were_told_after_the_backup_are_not_told_again(site: Site) -> None:
+    home, url = begin(site)
+    tellings = "SELECT issuer, rank, sequence, batch FROM changes ORDER BY batch, deposit_id, rank"
+    with home:
+        with_recipient(site, home)
+        made = site.backup(url)
+        home.clock = FixedClock(LATER)
+        answer_by_its_recipient(home, 1, B_2=8, B_3=5)
+        assert runner.run(home).told == 2
+        before = rows(home, tellings)
+        returned = [name for name in fetch(home) if name.startswith("FEN1201A")]
+    done, new = site.restore(made, old_home=True)
+    assert [one.name for one in (*done.recovered.apart, *done.recovered.named)] == []
+    assert done.recovered.told == [f"{homes.PARTNER}/{before[0][3]}"]
+    assert before[0][3] in returned
+    with site.open("new", new, AFTER) as restored:
+        assert rows(restored, tellings) == before
+        assert runner.run(restored).sent["FEN1201A"] == 0
+        assert {line.name for line in runner.verify(restored) if not line.ok} == {"in doubt"}
+        settle_doubts(restored, "all", "sent", "reçu partout", operator="op-durand")
+        assert runner.run(restored).is_idle
+        assert [line.name for line in runner.verify(restored) if not line.ok] == []
+
+
+@ON_SQLITE
+def test_changes_that_no_return_had_told_at_the_backup_are_in_doubt_where_no_store_is_left(site: Site) -> None:
+    home, url = begin(site)
+    with home:
+        with_recipient(site, home)
+        home.clock = FixedClock(LATER)
+        answer_by_its_recipient(home, 1, B_2=8)
+        home.new_turn()
+        runner.intake(home)
+        assert runner.process(home, turn=home.turn, seconds=30).faults == []
+        assert rows(home, "SELECT batch, told FROM changes") == [("", 0)]
+        made = site.backup(url)
+        assert runner.run(home).told == 1  # and nobody knows of it where it is restored
+    done, new = site.restore(made)
+    assert done.recovered.in_doubt[f"drop/{homes.PARTNER}"] >= 1
+    with site.open("new", new, AFTER) as restored:
+        assert runner.run(restored).sent["FEN1201A"] == 0
+        (name,) = {batch for (batch,) in rows(restored, "SELECT batch FROM changes")}
+        settle_doubts(restored, str(name), "send", "l'émetteur ne l'a pas", operator="op-durand")
+        assert runner.run(restored).sent["FEN1201A"] == 1
+
+
+@ON_SQLITE
+def test_what_is_untold_waits_where_a_return_tells_a_change_that_is_gone_for_good(site: Site) -> None:
+    """A command leaves no file: its change is lost with the ledger, and the return that told it names more than is left."""
+    home, url = begin(site)
+    with home:
+        with_recipient(site, home)
+        home.clock = FixedClock(LATER)
+        answer_by_its_recipient(home, 1, B_2=4)
+        assert runner.run(home).told == 1
+        made = site.backup(url)
+        answer_by_its_recipient(home, 2, B_3=8)
+        runner.intake(home)
+        home.new_turn()
+        assert runner.process(home, turn=home.turn, seconds=30).faults == []
+        wish = Wish(ActionKind.RECYCLE, recipient=homes.NEEDS_BOTH, service="SERV_OBL", commitment="EJ-1")
+        assert ask(home, f"{homes.SUPPLIER}/B-2", wish, "op-dupont").apply().is_applied
+        assert runner.run(home).told == 4
+        fetch(home)
+    done, new = site.restore(made, old_home=True)
+    assert done.recovered.told == []
+    named = [one.name for one in done.recovered.named]
+    assert len(named) >= 1  # the return, and the pivot that the command brought about
+    with site.open("new", new, AFTER) as restored:
+        assert rows(restored, "SELECT count(*) FROM changes") == [(2,)]
+        assert runner.run(restored).sent["FEN1201A"] == 0
+        assert "in doubt" in {line.name for line in runner.verify(restored) if not line.ok}
+
+
+@ON_SQLITE
 def test_what_is_seen_in_its_place_was_sent_and_what_lies_there_half_was_not(site: Site) -> None:
     home, url = begin(site)
     with home:
@@ -489,6 +608,45 @@ def test_reference_data_that_came_after_the_backup_does_not_change_what_was_told
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("since", ["", "AUTRE"], ids=["names that are gone", "other names"])
+def test_what_was_mapped_by_names_that_came_after_the_backup_waits_for_them(site: Site, since: str) -> None:
+    """Its report tells no name: without those of its day nobody knows where it went, and nothing of it is guessed."""
+
+    def name_it(home: Home, code: str) -> None:
+        path = site.root / "noms.csv"
+        path.write_text(f"kind;siret;written;code\nlabel;{homes.STATE};Le facturier;{code}\n", encoding="utf-8")
+        import_mapping(home, homes.PARTNER, path)
+
+    def stored(home: Home) -> list[tuple[Any, ...]]:
+        return rows(home, "SELECT i.service, o.sha256 FROM invoices i JOIN outbox o ON o.deposit_id = i.deposit_id "
+                          "AND o.kind = 'FEN0036A' WHERE i.number = 'N-1'")  # fmt: skip
+
+    home, url = begin(site)
+    with home:
+        folder = homes.directory(site.root / "annuaire-2")
+        with (folder / "services.csv").open("a", encoding="utf-8") as services:
+            services.write(f"{homes.STATE};AUTRE;Autre facturier;true;;;false\n")
+        runner.import_directory(home, folder, date(2026, 11, 2))
+        runner.add_partner(home, homes.partner(maps_recipients=True), replace=True)
+        if since:
+            name_it(home, since)
+        made = site.backup(url)
+        name_it(home, "SFACETAT")
+        drop_and_run(home, (2, homes.ubl("N-1", recipient=homes.STATE, service="Le facturier")), at=LATER)
+        fetch(home)
+        before = stored(home)
+        assert [service for service, _ in before] == ["SFACETAT"]
+    done, new = site.restore(made, old_home=True)
+    assert [one.name for one in done.recovered.apart] == [f"{homes.PARTNER}/{homes.flow_name(2)}"]
+    with site.open("new", new, AFTER) as restored:
+        name_it(restored, "SFACETAT")
+    back = site.look_again(new)
+    assert back.recovered.proved == [f"{homes.PARTNER}/{homes.flow_name(2)}"]
+    with site.open("new", new, AFTER) as restored:
+        assert stored(restored) == before
+
+
+@ON_SQLITE
 def test_an_answered_flow_that_cannot_be_read_again_is_set_apart_and_not_answered_twice(site: Site) -> None:
     home, url = begin(site)
     with home:
@@ -519,10 +677,16 @@ def test_an_answered_flow_that_cannot_be_read_again_is_set_apart_and_not_answere
 
 @ON_SQLITE
 def test_what_was_decided_on_pending_invoices_since_is_not_decided_again(site: Site) -> None:
+    """One of them by a name of its issuer: it goes where it was mapped to."""
     home, url = begin(site)
     with home:
         runner.commitments_unavailable(home)
-        held = {"recipient": homes.STATE, "service": "SFACETAT"}
+        names = site.root / "noms.csv"
+        names.write_text(f"kind;siret;written;code\nlabel;{homes.STATE};Le facturier;SFACETAT\n", encoding="utf-8")
+        runner.add_partner(home, homes.partner(maps_recipients=True), replace=True)
+        runner.add_partner(home, homes.partner(homes.RECEIVER, receives=((homes.STATE, "SFACETAT"),)))
+        import_mapping(home, homes.PARTNER, names)
+        held = {"recipient": homes.STATE, "service": "Le facturier"}
         both = homes.archive(
             [("a.xml", homes.ubl("H-1", order=ORDERED, **held)), ("b.xml", homes.ubl("H-2", order="9", **held))]
         )
@@ -533,7 +697,7 @@ def test_what_was_decided_on_pending_invoices_since_is_not_decided_again(site: S
         runner.commitments_available(home)
         runner.import_commitments(home, homes.orders(site.root / "o.csv", ORDERED), homes.NOON.date())
         assert runner.run(home).decided_later == 2
-        sent = fetch(home)
+        sent = fetch(home) | homes.out(home, homes.RECEIVER, "recipients")
         assert len(sent) == 2  # one return, one pivot
         before = rows(home, "SELECT number, outcome, receiver, judgement FROM invoices ORDER BY number")
     done, new = site.restore(made, old_home=True)

@@ -58,9 +58,24 @@ def test_it_shows_every_open_interface_code_and_the_three_outcomes(shown):
 def test_every_flow_has_one_report_and_every_invariant_holds(shown):
     home, done = shown
     reports = [p for p in (home / "drop" / "XXX999" / "out").iterdir() if p.name.startswith("CSO")]
-    assert len(reports) == len(demo.FLOWS)
+    assert len(reports) == len(demo.FLOWS) + len((demo.RECYCLE,))
+    assert [p.name[:8] for p in (home / "drop" / "RCV001" / "out").iterdir()] == ["CSO1200A"]
     assert "✘" not in done.stdout.partition("Invariants")[2]
     assert run(["verify", "--home", str(home)]) == 0
+
+
+def test_it_shows_what_comes_after_integration(shown):
+    """A recipient answers, its issuer recycles one invoice; both lifecycle returns are told line by line."""
+    home, done = shown
+    _, _, after = done.stdout.partition("Après l'intégration")
+    chapter = after.partition("Invariants")[0]
+    assert [name for name in ("FSO1200A_RCV001", "ACT9001A_XXX999") if name not in chapter] == []
+    told = [line.split() for line in chapter.splitlines() if line.startswith("  FX CYCLE/")]
+    assert [(line[1], line[2]) for line in told if line[1] in {"CYCLE/1", "CYCLE/4"}] == [
+        ("CYCLE/1", "04"), *(("CYCLE/4", status) for status in ("07", "08", "09", "10", "11")),
+        *(("CYCLE/1", status) for status in ("01", "02", "03")),
+    ]  # fmt: skip
+    assert run(["status", "99990101000010/FX CYCLE/1", "--home", str(home)]) == 0
 
 
 def test_a_second_run_does_nothing(shown, capsys):
@@ -73,7 +88,7 @@ def test_a_second_run_does_nothing(shown, capsys):
 def test_one_amount_changed_flips_that_verdict_and_no_other(shown, tmp_path):
     home, _ = shown
     samples = tmp_path / "samples"
-    for path in (*demo.FLOWS, "partners.json"):
+    for path in (*demo.FLOWS, "partners.json", "mapping.csv"):
         (samples / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, samples / path)
     shutil.copytree(ROOT / "directory", samples / "directory")
@@ -130,7 +145,8 @@ def test_without_the_samples_it_says_what_to_do(monkeypatch, tmp_path, capsys):
     ids=["a fault", "a second run that does something", "a broken invariant"],
 )
 def test_a_demo_that_goes_wrong_says_so(monkeypatch, tmp_path, capsys, faults, is_redone, is_broken, code):
-    runs = iter([RunSummary(faults=faults), RunSummary(received=int(is_redone))])
+    nothing = [RunSummary(), RunSummary()]  # of the recipient, of the issuer
+    runs = iter([RunSummary(faults=faults), *nothing, RunSummary(received=int(is_redone))])
     monkeypatch.setattr(runner, "run", lambda *_, **__: next(runs))
     monkeypatch.setattr(
         runner, "verify", lambda _home: (Line("deposits", not is_broken, Said("comme dit", "as told")),)

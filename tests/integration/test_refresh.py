@@ -180,8 +180,9 @@ def test_new_commitments_make_what_waits_due_and_known_ones_do_not(home: Home, t
 
 def test_the_settings_shown_on_the_page_load(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/ops/nightly.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "settings.toml").write_text(example, encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    (tmp_path / "settings.toml").write_text("\n".join(examples), encoding="utf-8")
     assert load(tmp_path).directory.drop_share == Decimal("0.10")
 
 

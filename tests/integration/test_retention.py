@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import moment
 from pipeline.adapters.local_store import LocalStore
 from pipeline.adapters.system_errors import Locked, Unreachable
+from pipeline.audit.form import covered
 from pipeline.cli.boundary import run as command
 from pipeline.model import PARIS
 from pipeline.ports import Fault, Said
@@ -394,17 +395,21 @@ class Drop:
     is_pending: bool
     told_on: int
     files: list[tuple[int, str, str]]
+    added: list[int] = field(default_factory=list)  # files that its issuer added to its invoice
+    changed_on: int | None = None  # the day on which it brought the last status of the first deposit
 
     @property
     def is_needed(self) -> bool:
         is_final = self.state in rows.FINAL and not self.again and not self.is_pending
-        return max(self.day, self.told_on) >= 0 or not is_final or any(state != "sent" for _, _, state in self.files)
+        last = max(self.day, self.told_on, self.changed_on if self.changed_on is not None else self.day)
+        return last >= 0 or not is_final or any(state != "sent" for _, _, state in self.files)
 
 
 drops = st.builds(
     Drop, days, st.sampled_from([*rows.FINAL, "received", "quarantined"]), shas, st.sampled_from(OWNERS),
     st.sampled_from([True, True, False]), st.sampled_from([False, False, True]), st.sampled_from([False, False, True]),
-    st.sampled_from([-400, -1, 0]), st.lists(outgoing, max_size=2),
+    st.sampled_from([-400, -1, 0]), st.lists(outgoing, max_size=2), st.lists(shas, max_size=1),
+    st.sampled_from([None, None, -400, 0]),
 )  # fmt: skip
 rejects = st.tuples(days, shas, st.sampled_from(OWNERS), st.sampled_from(["sent", "ready"]))
 
@@ -413,11 +418,14 @@ def noon(day: int) -> datetime:
     return datetime.combine(BEFORE + timedelta(days=day), time(0, 10), PARIS)
 
 
-def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str]]) -> None:
+def fill(
+    home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str]], told: list[tuple[int, int, str, str]]
+) -> None:
     """The rows, and one object for each of them."""
     with home.ledger.writing() as db:
         for table in (
-            t.audit, t.audit_heads, t.purged, t.outbox, t.transitions, t.invoices, t.verdicts, t.reject_days, t.deposits,
+            t.audit, t.audit_heads, t.purged, t.outbox, t.changes, t.additions, t.transitions, t.invoices, t.verdicts,
+            t.reject_days, t.deposits,
         ):  # fmt: skip
             db.execute(delete(table))
         for number, one in enumerate(dropped, 1):
@@ -432,8 +440,17 @@ def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str
             if one.is_pending:
                 db.execute(insert(t.verdicts).values(deposit_id=number))
                 db.execute(insert(t.invoices).values(deposit_id=number, rank=1, outcome="pending"))
-            told = {"deposit_id": number, "rank": 1, "sequence": 1, "status": "01"}
-            db.execute(insert(t.transitions).values(**told, at=moment(max(noon(one.told_on), received))))
+            step = {"deposit_id": number, "rank": 1, "sequence": 1, "status": "01"}
+            db.execute(insert(t.transitions).values(**step, at=moment(max(noon(one.told_on), received))))
+            for place, sha in enumerate(one.added):
+                more = {"deposit_id": number, "rank": 1, "sequence": 1, "position": place}
+                db.execute(insert(t.additions).values(**more, sha256=SHAS[sha], size_bytes=7))
+            if (
+                one.changed_on is not None
+            ):  # of an invoice that no query asks for: its own deposit is looked at by itself
+                step = {"deposit_id": 1, "rank": 1 + number, "sequence": 4}
+                db.execute(insert(t.transitions).values(**step, status="08", at=moment(noon(one.changed_on))))
+                db.execute(insert(t.changes).values(**step, issuer=dropped[0].owner, source_id=number))
             for place, (sha, owner, state) in enumerate(one.files):
                 sent = {"place": f"p{place}", "name": f"{number}", "kind": "CSO", "owner": owner, "size_bytes": 7}
                 db.execute(insert(t.outbox).values(**sent, deposit_id=number, sha256=SHAS[sha], state=state))
@@ -444,6 +461,13 @@ def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str
             sent = {"place": "r", "name": name, "kind": "REJETS", "owner": owner, "size_bytes": 7}
             db.execute(insert(t.outbox).values(**sent, sha256=SHAS[sha], state=state))
         audit.begin(db, home.clock.now(), {})  # its chain covers what stands there, whoever wrote it
+        for number, (day, sha, owner, state) in enumerate(told):
+            name = f"FEN1201A-{number}"
+            row = {"place": "r", "name": name, "kind": "FEN1201A", "owner": owner, "deposit_id": None, "size_bytes": 7}
+            row |= {"sha256": SHAS[sha]}
+            cover = covered([("outbox", 0, audit.records("outbox", [row]))])
+            line = audit.append(db, owner, "told", noon(day), cover)
+            db.execute(insert(t.outbox).values(**row, state=state, audited=line))
     for owner in OWNERS:
         folder = home.path / "store" / owner
         folder.mkdir(exist_ok=True)
@@ -455,15 +479,20 @@ def fill(home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str
     max_examples=60, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.differing_executors],
 )  # fmt: skip
-@given(dropped=st.lists(drops, max_size=6), refused=st.lists(rejects, max_size=2))
+@given(dropped=st.lists(drops, max_size=6), refused=st.lists(rejects, max_size=2), told=st.lists(rejects, max_size=2))
 def test_a_purge_never_touches_what_any_row_still_needs(
-    home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str]]
+    home: Home, dropped: list[Drop], refused: list[tuple[int, int, str, str]], told: list[tuple[int, int, str, str]]
 ) -> None:
-    fill(home, dropped, refused)
+    if not any(day < 0 for day in [*(one.day for one in dropped), *(day for day, *_ in refused)]):
+        told = []  # nothing is told of what never came
+    fill(home, dropped, refused, told)
+    later = max((one.changed_on for one in dropped if one.changed_on is not None), default=-1)
+    if dropped:  # what was said of its invoices keeps it, whoever said it
+        dropped = [replace(dropped[0], told_on=max(dropped[0].told_on, later)), *dropped[1:]]
     at(home, datetime.combine(ON, time(12), PARIS))
     needed, named = set(), set()
     for one in dropped:
-        own = [(one.owner, one.sha)] if one.is_kept else []
+        own = [(one.owner, sha) for sha in ([one.sha] if one.is_kept else []) + one.added]
         for owner, sha in [*own, *((owner, sha) for sha, owner, _ in one.files)]:
             named.add(f"{owner}/{SHAS[sha]}")
             if one.is_needed:
@@ -471,6 +500,10 @@ def test_a_purge_never_touches_what_any_row_still_needs(
     for day, sha, owner, state in refused:
         named.add(f"{owner}/{SHAS[sha]}")
         if day + 1 >= 0 or state != "sent":  # written the day after
+            needed.add(f"{owner}/{SHAS[sha]}")
+    for day, sha, owner, state in told:
+        named.add(f"{owner}/{SHAS[sha]}")
+        if day >= 0 or state != "sent":
             needed.add(f"{owner}/{SHAS[sha]}")
     everything = stored(home)
     found = plan(home)

@@ -186,6 +186,7 @@ def install_an_old_library(_: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 REPORT = "INSERT INTO outbox (place, name, kind, owner, deposit_id, sha256, state) SELECT place, {name}, kind, owner, {of}, sha256, state FROM outbox WHERE kind = 'CSO' AND deposit_id = 1"
 STEP = "INSERT INTO transitions (deposit_id, rank, sequence, status, at, audited) SELECT deposit_id, rank, {seq}, '{status}', at, audited FROM transitions WHERE deposit_id = 1 AND sequence = 1"
 FINDING = "INSERT INTO findings (deposit_id, rank, judgement, position, rule, code, severity) VALUES (1, {rank}, 1, 99, 'RTG-021', 'RTG-021', '{severity}')"
+CHANGED = "INSERT INTO changes (deposit_id, rank, sequence, audited, issuer, batch, told) VALUES (1, 1, 3, 1, {more})"
 FIRST = "kind = 'CSO' AND deposit_id = 1"
 CHAIN = ("audit",)  # what the chain covers was changed: it says so too
 
@@ -231,10 +232,39 @@ PLANTED: tuple[tuple[str, Plant | Rows, str, tuple[str, ...]], ...] = (
         "was purged before its retention was over",
         CHAIN,
     ),
-    ("transitions", sql(STEP.format(seq=4, status="12")), "01 02 03 12", CHAIN),
+    ("transitions", sql(STEP.format(seq=4, status="12")), "01 02 03 12", ("audit", "standings")),
     ("transitions", sql("UPDATE transitions SET status = '20' WHERE deposit_id = 1 AND sequence = 2"), "01 20 03", CHAIN),
-    ("transitions", sql(STEP.format(seq=9, status="05")), "01 02 03 05", CHAIN),
-    ("statuses", sql("DELETE FROM transitions WHERE deposit_id = 1"), "has no status 03", CHAIN),
+    ("transitions", sql(STEP.format(seq=9, status="05")), "01 02 03 05", ("audit", "standings")),
+    ("statuses", sql("DELETE FROM transitions WHERE deposit_id = 1"), "has no status 03", ("audit", "standings")),
+    ("standings", sql("UPDATE invoices SET status = '05' WHERE deposit_id = 1"), "does not stand where its history", ()),
+    ("standings", sql("UPDATE invoices SET status_at = '2026' WHERE deposit_id = 1"), "does not stand where its history", ()),
+    ("standings", sql("UPDATE invoices SET routing = 1 WHERE deposit_id = 1"), "does not stand where its history", ()),
+    (
+        "standings",
+        sql("UPDATE transitions SET set_by = 'recipient' WHERE deposit_id = 1 AND sequence = 3"),
+        "a change of status that nobody asked for",
+        CHAIN,
+    ),
+    (
+        "standings",
+        sql("INSERT INTO intakes (deposit_id, lane, refused) VALUES (3, 'statuses', 1)"),
+        "rows that are not accounted for",
+        ("audit cover",),
+    ),
+    (
+        "told",
+        sql(CHANGED.format(more="'ABC001', '', 0"), "UPDATE audit SET at = '2026-11-20T09:00' WHERE sequence = 1"),
+        "has a change of status that its issuer was not told",
+        CHAIN,
+    ),
+    ("told", sql(CHANGED.format(more="'ABC001', 'FEN1201A_X', 1")), "no lifecycle return tells it", CHAIN),
+    ("told", sql(CHANGED.format(more="'DEF002', '', 0")), "told to somebody else than its issuer", CHAIN),
+    (
+        "told",
+        sql("UPDATE outbox SET deposit_id = NULL WHERE kind = 'FEN1201A' AND deposit_id = 1"),
+        "tells no change",
+        CHAIN,
+    ),
     (
         "statuses",
         sql("UPDATE invoices SET outcome = 'refused' WHERE deposit_id = 1"),
@@ -285,7 +315,7 @@ PLANTED: tuple[tuple[str, Plant | Rows, str, tuple[str, ...]], ...] = (
         "audit",
         sql("UPDATE transitions SET at = '2020-01-01T00:00:00.000000+00:00' WHERE deposit_id = 1"),
         "changed since",
-        (),
+        ("standings",),
     ),
     ("audit", sql("UPDATE audit SET sequence = sequence + 40 WHERE sequence = 1"), "row", ("audit cover", "audit heads")),
     ("audit cover", sql("UPDATE transitions SET audited = 99 WHERE deposit_id = 1"), "that no row covers", CHAIN),
@@ -333,6 +363,10 @@ def test_what_was_taken_back_was_never_there(standing: tuple[Home, Around]) -> N
 
 # what `verify` reads to compare it elsewhere, with the store or in sums: it gives rows however sound they are
 COMPARED = {"read", "booked", "steps", "objects", "to_send"}
+DATED: dict[str, Callable[[Home], tuple[object, ...]]] = {  # what they are asked besides
+    "purged_too_early": lambda home: (kept_since(home),),
+    "untold_since": lambda home: (home.clock.now(),),
+}
 QUERIES: dict[str, Callable[..., Iterator[object]]] = {
     name: query
     for module in (invariants, promises)
@@ -351,7 +385,7 @@ def test_every_query_finds_one_of_the_planted_violations(standing: tuple[Home, A
             for statement in case[1].statements:
                 db.execute(text(statement))
             for name in sorted(silent):
-                more = (kept_since(home),) if name == "purged_too_early" else ()
+                more = DATED[name](home) if name in DATED else ()
                 if next(iter(QUERIES[name](db, *more)), None) is not None:
                     silent.remove(name)
             transaction.rollback()

@@ -19,15 +19,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import change_files
 import homes
 import pytest
 from alert_receivers import Webhook
+from change_files import Act, Entry
 from services.postgres import Database, PostgresServer
 from services.s3 import S3Server
 from services.sshd import SshServer
 from sqlalchemy import LargeBinary, Text, select
 
-from pipeline import judge, runner, settings
+from pipeline import actions, judge, runner, settings
 from pipeline.adapters import airflow_metadata, read_pool
 from pipeline.adapters.child_environment import without_secrets
 from pipeline.adapters.ledger import Ledger
@@ -169,6 +171,62 @@ def test_what_an_invoice_says_stands_only_where_it_must(
     assert '"event": "judge"' in "".join(lines)
     kept = list(files(tmp_path / "home", "annuaire/", *MAY_HOLD_AN_INVOICE))
     assert [(name, found(content, PERSONAL)) for name, content in kept if found(content, PERSONAL)] == []
+    assert not list((tmp_path / "home" / "workers").rglob("*.pivot"))
+
+
+# what people write beside a status or an action is kept with it, and told to whom it concerns
+SAID = {"e-mail": EMAIL, "telephone": PHONE, "note": NOTE}
+SAID_COLUMNS = {"transitions.comment", "events.comment", "handled.comment", "handled.reason", "changes.mandate"}
+
+
+def test_what_a_file_of_changes_says_stands_only_where_it_must(
+    tmp_path: Path, reader: tuple[str, ...], lines: list[str], capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.INFO)
+    said = f"{NOTE}, {EMAIL}, {PHONE}"
+    at = homes.NOON
+    with homes.ready_home(tmp_path / "home", reader=reader) as home:
+        runner.add_partner(home, homes.partner(flows=("FSO1100A", change_files.ACTION)), replace=True)
+        runner.add_partner(home, homes.partner(homes.RECEIVER, receives=((homes.PLAIN, ""),)))
+        homes.drop(home, homes.flow_name(1), homes.archive((f"{n}.xml", homes.ubl(f"P-{n}")) for n in range(4)))
+        assert runner.run(home).faults == []
+        told = [
+            Entry.sound(f"P-{n}", status, at, comment=said, mandate=EMAIL)
+            for n, status in ((0, 4), (1, 5), (2, 6), (3, 8))
+        ]
+        wrong = [Entry(f"P-{NOTE}", 7, at, comment=said), Entry("P-3", 20, at, comment=said), Entry("P-3", EMAIL, at)]
+        homes.drop(home, change_files.status_flow(1), change_files.status_file([*told, *wrong]), homes.RECEIVER)
+        assert runner.run(home).faults == []
+        acts = [
+            Act("recycle", "P-0", recipient=homes.NEEDS_BOTH, service="SERV_OBL", commitment="EJ-1", comment=said),
+            Act("handle-reject", "P-1", reason=said, comment=said), Act("complete", "P-2", comment=said),
+            Act("complete", f"P-{NOTE}", comment=said), Act("recycle", "P-3", service=NOTE),
+        ]  # fmt: skip
+        homes.drop(home, change_files.action_flow(1), change_files.action_csv(acts))
+        with monkeypatch.context() as broken:  # a bug whose text quotes the file
+
+            def wrongly(read: Any, *_: object) -> object:
+                raise KeyError(read.actions[0].comment.text)
+
+            broken.setattr(actions, "decide", wrongly)
+            met = runner.run(home)
+            assert met.waiting == 1
+        summary = runner.run(home)
+        assert summary.faults == []
+        assert summary.changes["applied"] == 3
+        sentences = [one.fr + one.en for one in (*summary.notices, *met.faults, *met.notices)]
+        assert "KeyError (test_secrets.py:" in "".join(sentences)
+        for text in SAID.values():
+            assert columns_holding(home.ledger, text) <= SAID_COLUMNS | {"findings.value", "findings.facts"}
+        assert columns_holding(home.ledger, NOTE) >= {"transitions.comment", "handled.comment", "events.comment"}
+        assert [line for line in runner.verify(home) if not line.ok] == []
+    out, err = capfd.readouterr()
+    for what in ("\n".join(sentences), "".join(lines), out, err, caplog.text):
+        assert found(what, SAID) == []
+    assert '"event": "intake"' in "".join(lines)
+    kept = list(files(tmp_path / "home", "annuaire/", *MAY_HOLD_AN_INVOICE))
+    assert [(name, found(content, SAID)) for name, content in kept if found(content, SAID)] == []
     assert not list((tmp_path / "home" / "workers").rglob("*.pivot"))
 
 

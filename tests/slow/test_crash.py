@@ -8,6 +8,7 @@ from services import missing
 
 from bench.crash import tracing
 from bench.crash.chance import RandomKills
+from bench.crash.changes import ChangesKilledAtCalls, ChangesStatements
 from bench.crash.disk import FullDisk
 from bench.crash.forks import Forks
 from bench.crash.network import KilledWhileFetchedOverSftp, PostgresLink, S3Link, SftpLink
@@ -92,3 +93,13 @@ def test_two_workers_killed_a_hundred_times_at_random_lose_nothing(forks: Forks)
     part = RandomKills(forks)
     part.homes, part.flows, part.kills = 1, 1_000, 100
     assert taken(part, 1).counts["kills"] >= 100
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_status_file_and_an_action_file_are_applied_once_whatever_dies(forks: Forks) -> None:
+    assert taken(ChangesKilledAtCalls(forks), 6).counts["kills"] >= FEWEST * 6
+
+
+def test_changes_are_applied_once_whatever_becomes_of_the_link_to_the_ledger(forks: Forks) -> None:
+    told = taken(ChangesStatements(forks), 5)
+    assert told.counts["kills"] + told.counts["cuts"] >= FEWEST * 5

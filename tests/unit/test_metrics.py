@@ -48,6 +48,7 @@ def test_each_sample_has_the_labels_of_its_family_and_names_carry_their_unit(exp
     units = re.compile(r"_(seconds|days|days_left|info|24h)$")
     counts = {
         "deposits", "invoices", "due_deposits", "faulted_deposits", "unsent_files", "leases", "ages_unread", "open_alerts",
+        "untold_changes",
     }  # fmt: skip
     assert {name for name in FAMILIES if not units.search(name)} == counts
 

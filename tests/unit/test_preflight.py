@@ -1,5 +1,6 @@
 """The checks before the drop: which files, what is judged, what is left to the platform."""
 
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,9 @@ from fixtures.make import ROOT
 from pipeline import preflight
 from pipeline.adapters.artefacts import InstalledSchemas
 from pipeline.adapters.directory_files import as_known
-from pipeline.model import FlowState, Snapshot, Verdict
+from pipeline.cli.options import Lang
+from pipeline.cli.verdicts import lines
+from pipeline.model import FlowState, IntakeVerdict, Snapshot, Verdict
 from pipeline.ports import RulesRan, Tools, XmlDocument
 from pipeline.preflight import Preflight, files
 from pipeline.terms import FlowLimits, Terms
@@ -105,3 +108,40 @@ def _bytes(folder: Path, size: int) -> Path:
     path = folder / "gros.xml"
     path.write_bytes(b"x" * size)
     return path
+
+
+def a_status(number: str, status: str, *, reason: str = "") -> str:
+    return (
+        "<CPPFactureStatutUnitaire><Fournisseur><TypeIdentifiant>1</TypeIdentifiant><Identifiant>12345678900015"
+        "</Identifiant><RaisonSociale>F</RaisonSociale></Fournisseur><Debiteur><TypeIdentifiant>1</TypeIdentifiant>"
+        f"<Identifiant>12345678200051</Identifiant></Debiteur><DonneesStatut><IdStatut>{status}</IdStatut>{reason}"
+        f"<Horodatage>2026-11-20T10:00:00</Horodatage><IdFacture>{number}</IdFacture></DonneesStatut>"
+        "</CPPFactureStatutUnitaire>"
+    )
+
+
+def test_a_status_file_is_judged_as_far_as_it_can_be_without_its_invoices(tmp_path):
+    units = [a_status("F-1", "07"), a_status("F-2", "99"), a_status("F-3", "05"), a_status("F-4", "30")]
+    file = tmp_path / "statuts.xml"
+    file.write_text(
+        "<CPPStatut><Enveloppe><EnveloppeUnitaire><Parametres><ParametreIndiv><Code>DtPrd</Code><Valeurparametre>x"
+        "</Valeurparametre></ParametreIndiv><ParametreIndiv><Code>IdFlx</Code><Valeurparametre>x</Valeurparametre>"
+        "</ParametreIndiv></Parametres><Partenaires><Recepteur><Id>CPP001</Id></Recepteur><Emetteur><Id>REC003</Id>"
+        f"</Emetteur></Partenaires></EnveloppeUnitaire></Enveloppe><CPPFactureStatuts>{''.join(units)}"
+        "</CPPFactureStatuts></CPPStatut>"
+    )
+    verdict = a_preflight().judge(file)
+    assert isinstance(verdict, IntakeVerdict)
+    assert [(row.outcome.value, [f.rule for f in row.findings]) for row in verdict.rows] == [
+        ("applied", []), ("refused", ["LFC-009"]), ("refused", ["LFC-002"]), ("kept", ["LFC-010"]),
+    ]  # fmt: skip
+    assert verdict.state is FlowState.PARTIAL
+    assert {"LFC-001", "LFC-006", "LFC-008", "LFC-013", "LFC-015", "FLW-005"} <= set(verdict.not_judged)
+    told = [plain(line) for line in lines(verdict, "statuts.xml", Lang.FR)]
+    assert told[0].endswith("(4 statuts, 1 appliqué, 1 gardé en historique, 2 refusés)")
+    assert "  ligne 3, facture F-3" in told
+
+
+def plain(line: str) -> str:
+    """Without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)

@@ -294,3 +294,62 @@ def test_the_extension_holds_the_framework():
 )
 def test_another_root_in_the_namespace_is_refused(extension):
     assert not takes("extension-aife.xsd", extension)
+
+
+# --- actions-fournisseur.xsd -----------------------------------------------------------------------------------------
+
+RECYCLE = (
+    "<Nature>recycler</Nature><TypeIdentifiant>1</TypeIdentifiant><Fournisseur>12345678900015</Fournisseur>"
+    "<IdFacture>F-1</IdFacture><DateFacture>2026-11-18</DateFacture><Destinataire>12345678200044</Destinataire>"
+    "<CodeService>SERV</CodeService><NumeroEngagement/><Commentaire>x</Commentaire>"
+)
+
+
+def action_file(*actions, root="ActionsFournisseur"):
+    return f'<{root} Version="1">{"".join(f"<Action>{action}</Action>" for action in actions)}</{root}>'
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        RECYCLE,
+        "<Nature>completer</Nature><Fournisseur>1</Fournisseur><IdFacture>F</IdFacture><PieceJointe>a.pdf</PieceJointe><PieceJointe>b.pdf</PieceJointe>",
+        "<Nature>traiter-rejet</Nature><Fournisseur>1</Fournisseur><IdFacture>F</IdFacture><Motif>x</Motif><Avoir>A</Avoir><FactureRectificative>G</FactureRectificative>",
+        f"{RECYCLE}<MontantTTC>1</MontantTTC><Lignes><Ligne>1</Ligne></Lignes>",  # the rules refuse it, one action alone
+    ],
+)
+def test_an_action_file_takes_each_action_and_what_no_action_changes(action):
+    assert takes("actions-fournisseur.xsd", action_file(RECYCLE, action))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        RECYCLE.replace("recycler", "detruire"),
+        RECYCLE.replace("<TypeIdentifiant>1", "<TypeIdentifiant>8"),
+        RECYCLE.replace("2026-11-18", "18/11/2026"),
+        RECYCLE.replace("F-1", ""),
+        RECYCLE.replace("<Fournisseur>12345678900015</Fournisseur>", ""),
+        RECYCLE.replace("Commentaire", "Remarque"),
+        f"<Commentaire>x</Commentaire>{RECYCLE}",
+        f"{RECYCLE}<PieceJointe/>",
+    ],
+)
+def test_an_action_file_refuses_what_cannot_be_read(action):
+    assert not takes("actions-fournisseur.xsd", action_file(action))
+
+
+def test_an_action_file_holds_an_action_under_its_own_root():
+    assert not takes("actions-fournisseur.xsd", action_file())
+    assert not takes("actions-fournisseur.xsd", action_file(RECYCLE, root="Actions"))
+
+
+def test_what_the_schema_knows_as_fixed_is_what_the_reader_refuses():
+    from pipeline.readers.action_file import COLUMNS, FIXED, FIXED_ELEMENTS
+
+    document = etree.parse(XSD / "actions-fournisseur.xsd")
+    named = document.xpath("//*[local-name()='group'][@name='Fixed']//@name")
+    assert set(named) - {"Fixed"} == set(FIXED_ELEMENTS)
+    assert set(FIXED_ELEMENTS.values()) <= set(FIXED)
+    elements = document.xpath("//*[local-name()='complexType'][@name='Action']//*[local-name()='element']/@name")
+    assert set(elements) == {column.element for column in COLUMNS}

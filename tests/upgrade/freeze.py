@@ -1,7 +1,7 @@
 """Freezes the home that this version of the code writes: its rows, and its objects among those of the other versions.
 
-`PYTHONPATH=tests:tests/integration python -m upgrade.freeze` writes `<revision>.json`, and adds to `objects.json`. It
-calls nothing that the first version did not have: the homes of earlier versions were made by their own code, with it.
+`PYTHONPATH=tests:tests/integration python -m upgrade.freeze` writes `<revision>.json`, and adds to `objects.json`. The
+homes of earlier versions were made by their own code: up to 0004 without what becomes of an invoice later (`_later`).
 """
 
 import base64
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import homes
+from integration.change_files import ACTION, Act, Entry, action_csv, action_flow, status_file, status_flow
 from sqlalchemy import MetaData, select
 
 from pipeline import runner
@@ -28,7 +29,7 @@ def live(folder: Path) -> Any:
     """A home in which something of every kind has happened, some days long; the home, still open."""
     settings = load(folder, ours="CPP001", readers=1)
     home = homes.open_home(folder, settings=settings)
-    runner.add_partner(home, homes.partner())
+    runner.add_partner(home, homes.partner(flows=("FSO1100A", ACTION, "CTL9002A")))
     runner.add_partner(home, homes.partner(homes.OTHER))
     runner.add_partner(home, homes.partner(homes.RECEIVER, receives=((homes.PLAIN, ""),)))
     runner.import_directory(home, homes.directory(folder / "annuaire"), date(2026, 11, 1))
@@ -55,6 +56,7 @@ def live(folder: Path) -> Any:
     _run(home)
     _run(home, days=1)  # the rejects of a day that is over
     _run(home, days=8)
+    _later(home, 8)
     runner.decide(home, name(6), "refuse", "marché résilié", operator="op-dupont")
     runner.commitments_available(home)
     runner.import_commitments(home, homes.orders(folder / "later.csv", ORDERED), date(2026, 11, 28))
@@ -65,8 +67,37 @@ def live(folder: Path) -> Any:
     return home
 
 
-def _run(home: Any, *, days: int = 0) -> None:
-    home.clock = FixedClock(homes.NOON + timedelta(days=days))
+def _later(home: Any, days: int) -> None:
+    """Statuses of a recipient, every action of the issuer, a control file."""
+    at = homes.NOON + timedelta(days=days)
+    numbers = [f"L-{rank}" for rank in range(1, 6)]
+    homes.drop(home, homes.flow_name(18), homes.archive([(f"{number}.xml", homes.ubl(number)) for number in numbers]))
+    credit = homes.ubl("L-6", type_code="381")
+    homes.drop(home, homes.flow_name(19), homes.archive([("credit.xml", credit), ("new.xml", homes.ubl("L-7"))]))
+    flow = homes.flow_name(18)
+    control = f"flux;sha256;factures;total;devise\r\n{flow};{'0' * 64};5;600,00;EUR\r\n".encode()
+    homes.drop(home, homes.flow_name(1, "CTL9002A"), control)
+    _run(home, days=days)
+    entries = [
+        Entry.sound("L-1", 4, at + timedelta(hours=1)), Entry.sound("L-2", 6, at + timedelta(hours=1)),
+        Entry.sound("L-3", 5, at + timedelta(hours=1)), Entry.sound("L-4", 8, at + timedelta(hours=1)),
+        Entry.sound("L-5", 20, at + timedelta(hours=1)), Entry.sound("unknown", 7, at + timedelta(hours=1)),
+    ]  # fmt: skip
+    homes.drop(home, status_flow(1), status_file(entries), homes.RECEIVER)
+    _run(home, days=days, hours=2)
+    acts = [
+        Act("recycle", "L-1", commitment="BC-1", comment="bon de commande ajouté"),
+        Act("complete", "L-2", comment="pièce jointe", attachments="bon.txt"),
+        Act("handle-reject", "L-3", reason="MONTANT_ERR", credit_note="L-6", corrective="L-7"),
+        Act("recycle", "L-4", commitment="BC-2"),
+    ]
+    sent = homes.archive([("actions.csv", action_csv(acts)), ("bon.txt", b"Bon de livraison")])
+    homes.drop(home, action_flow(1), sent)
+    _run(home, days=days, hours=3)
+
+
+def _run(home: Any, *, days: int = 0, hours: int = 0) -> None:
+    home.clock = FixedClock(homes.NOON + timedelta(days=days, hours=hours))
     runner.run(home)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.runner import Home, RunSummary
     from pipeline.running.nightly import Reconciliation
 
+SHOWN = 50  # differences in the log; the workbook has all of them
 Counts = dict[str, int]  # what goes from task to task: counters, far below 1 KB
 log = logging.getLogger(__name__)
 
@@ -57,18 +59,27 @@ class Step:
         return emitted(counts, wakes) if wakes is not None else counts
 
     def sound(self, found: "Reconciliation") -> Counts:
-        """Every line and figure into the log; `Broken` where one is red."""
+        """Every line and figure into the log, and the first of the differences; `Broken` where one is red."""
         for name, figure in found.figures.items():
             log.info("%s %s: %s", found.day, name, figure)
         from pipeline.cli.layout import shown
+        from pipeline.reconcile.night import KINDS
 
+        for against in found.against:
+            log.info("%s: %s", against.label.fr, shown(against.said.fr))
+        red = []
+        for kind, count in found.by_kind.items():
+            red += [f"{KINDS[kind].label.fr} ({count})"] if KINDS[kind].counts else []
+        for one in islice((one for one in found.differences if one.counts), SHOWN):
+            where = " ".join(filter(None, (one.partner, one.flow or one.file)))
+            log.error("ROUGE %s : %s : %s ; %s", one.label.fr, shown(where), shown(one.said.fr), shown(one.next.fr))
         for line in found.lines:
             if line.ok:
                 log.info("%s: %s", line.label.fr, shown(line.detail.fr))
             else:
                 log.error("ROUGE %s : %s ; %s", line.label.fr, shown(line.detail.fr), line.remedy.fr)
-        red = [line.label.fr for line in found.lines if not line.ok]
-        if red:
+        red += [line.label.fr for line in found.lines if not line.ok]
+        if not found.is_sound:
             self._tell_red(str(found.day), red)
             raise Broken(f"{found.day}, {len(red)} red: {', '.join(red)}")
         return {"lines": len(found.lines), "deposits": int(found.figures["deposits_received"])}
@@ -80,8 +91,8 @@ class Step:
 
         names = ", ".join(red)
         said = Said(
-            f"journée du {day}, en rouge : {names} ; chorus-edi verify les détaille",
-            f"business day {day}, red: {names}; `chorus-edi verify` tells more",
+            f"journée du {day}, en rouge : {names} ; chorus-edi reconcile --day {day} les détaille",
+            f"business day {day}, red: {names}; `chorus-edi reconcile --day {day}` tells more",
         )
         try:
             alert(self.home, "reconcile-broken", day, said)

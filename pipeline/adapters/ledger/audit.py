@@ -4,7 +4,7 @@
 same partner wait from there on. Who appends to several chains takes them in the order of their partners.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -94,8 +94,13 @@ _NOT_ALONE = Said(
 # --- the beginning of a chain -----------------------------------------------------------------------------------------
 
 
-def begin(db: Connection, at: datetime, earlier: Mapping[str, Mapping[str, Any]]) -> None:
-    """Begin the chain of every partner with a row that covers all that is there; `earlier` goes into its detail."""
+def begin(
+    db: Connection, at: datetime, earlier: Mapping[str, Mapping[str, Any]], covers: Collection[str] = COVERED
+) -> None:
+    """Begin the chain of every partner with a row that covers all that is there; `earlier` goes into its detail.
+
+    `covers`: the tables that there are.
+    """
     partners = {
         *earlier,
         *db.execute(select(_D.c.partner).distinct()).scalars(),
@@ -106,7 +111,7 @@ def begin(db: Connection, at: datetime, earlier: Mapping[str, Mapping[str, Any]]
     for partner in sorted(partners):
         cover = Cover()
         tables: dict[str, int] = {}
-        for group in groups(db, partner):
+        for group in groups(db, partner, tables=covers):
             cover.add(group.table, group.deposit, group.records)
             tables[group.table] = tables.get(group.table, 0) + len(group.records)
         detail: dict[str, Any] = {"records": tables}

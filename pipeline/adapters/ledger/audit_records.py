@@ -3,7 +3,7 @@
 Nothing is held in memory but the records of one table and one deposit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import merge
 from itertools import groupby
 from typing import Any
@@ -16,18 +16,25 @@ from pipeline.adapters.ledger.bulk import streamed
 from pipeline.audit.form import COVERED, ORDER, Group
 
 NO_ROW = -1  # of an invoice whose flow has no verdict: no row covers it
-_D, _V, _I, _F, _O = t.deposits, t.verdicts, t.invoices, t.findings, t.outbox
+_D, _V, _I, _F, _O, _C = t.deposits, t.verdicts, t.invoices, t.findings, t.outbox, t.changes
 _LATER = _I.c.judgement > 1
 _NAME = COVERED["deposits"].index("name_bytes")
 _FIRST = {"outcome": case((_LATER, "pending"), else_=_I.c.outcome), "receiver": case((_LATER, ""), else_=_I.c.receiver)}
 
 
-def groups(db: Connection, partner: str = "", first: int = 0, last: int | None = None) -> Iterator[Group]:
+def groups(
+    db: Connection, partner: str = "", first: int = 0, last: int | None = None, *, tables: Collection[str] = COVERED
+) -> Iterator[Group]:
     """By partner (or of one, between two rows of its chain), by row of the chain, by deposit, then as in `COVERED`.
 
-    Records that name no row at all come under `NO_ROW`; not where only a part is asked for.
+    Records that name no row at all come under `NO_ROW`; not where only a part is asked for. `tables`: of these only,
+    in a ledger that has not got all of them yet.
     """
-    several = [_groups(db, table, *_bounded(asked, partner, first, last)) for table, asked in _asked().items()]
+    several = [
+        _groups(db, table, *_bounded(asked, partner, first, last))
+        for table, asked in _asked().items()
+        if table in tables
+    ]
     yield from merge(*several, key=lambda group: (group.partner, group.sequence, group.deposit, ORDER[group.table]))
 
 
@@ -94,6 +101,19 @@ def _asked() -> dict[str, _Asked]:
             _select(days, days.c.partner, days.c.audited, literal(0)),
             days.c.partner, days.c.audited, (days.c.supplier, days.c.day, days.c.ordinal),
         ),
+        "changes": _of_deposit(_C, _C.c.audited, "rank", "sequence"),
+        "told": (
+            _select(_C, _D.c.partner, _C.c.told, _C.c.deposit_id, "told")
+            .join(_D, _D.c.id == _C.c.deposit_id)
+            .where(_C.c.told > 0),
+            _D.c.partner, _C.c.told, (_C.c.deposit_id, _C.c.rank, _C.c.sequence),
+        ),
+        "routings": _of_deposit(t.routings, t.routings.c.audited, "rank", "ordinal"),
+        "events": _of_deposit(t.events, t.events.c.audited, "rank", "ordinal"),
+        "additions": _of_deposit(t.additions, t.additions.c.audited, "rank", "sequence", "position"),
+        "handled": _of_deposit(t.handled, t.handled.c.audited, "rank"),
+        "intakes": _of_deposit(t.intakes, t.intakes.c.audited),
+        "controls": _of_deposit(t.controls, t.controls.c.audited, "position"),
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pipeline.adapters.ledger.rows import Deposit, Lot, chunks, deposit, said_co
 from pipeline.ports import Said
 from pipeline.terms import WorkLimits
 
-JUDGE, DELIVER, DAILY, RECEIVE = "judge", "deliver", "daily", "receive"
+JUDGE, DELIVER, DAILY, RECEIVE, TELL = "judge", "deliver", "daily", "receive", "tell"
 CLAIMED, DONE = "claimed", "done"
 UNSENT = ("ready", "uploaded")
 TURNS_CHARS = 330  # the last ten turns that met a fault: as many runs side by side do not hand it to and fro

@@ -6,13 +6,13 @@ that the unit leaves in the store tells their digest.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
-from pipeline.adapters.ledger import audit, bulk, locks, outbox
+from pipeline.adapters.ledger import audit, bulk, locks, outbox, pairs
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.rows import (
     Deposit,
@@ -28,16 +28,18 @@ from pipeline.audit.form import UNIT, Covered, Records, covered
 from pipeline.model import (
     Finding,
     FlowState,
+    IntakeVerdict,
     InvoiceOutcome,
     JudgedInvoice,
     NumberKey,
     NumberOwner,
     Verdict,
-    millionths,
+    signed_millionths,
 )
 from pipeline.ports import Fault, Said
 
 NOTHING_TO_TELL = "-"  # no daily file of rejects has to name this flow
+_REJECTED = "05"
 HOLDS_NUMBER = (InvoiceOutcome.INTEGRATED.value, InvoiceOutcome.PENDING.value)
 
 
@@ -138,7 +140,23 @@ def others_have(
                     claim.partner, claim.name, claim.deposit_id, claim.rank, datetime.fromisoformat(claim.received_at)
                 )
                 break
-    return lost
+    return _with_rejects(db, lost)
+
+
+def _with_rejects(
+    db: Connection, lost: dict[tuple[NumberKey, int, int], NumberOwner]
+) -> dict[tuple[NumberKey, int, int], NumberOwner]:
+    """Which of the owners were rejected by their recipients: asked only where a number is taken at all."""
+    i = t.invoices
+    rejected: set[tuple[int, int]] = set()
+    for part in pairs.parts((owner.deposit_id, owner.rank) for owner in lost.values()):
+        some = pairs.wanted(part)
+        query = select(i.c.deposit_id, i.c.rank).join(some, pairs.holds(i, some)).where(i.c.status == _REJECTED)
+        rejected.update((r.deposit_id, r.rank) for r in db.execute(query))
+    return {
+        wanted: replace(owner, status=_REJECTED) if (owner.deposit_id, owner.rank) in rejected else owner
+        for wanted, owner in lost.items()
+    }
 
 
 def _claims_of(db: Connection, keys: Collection[NumberKey]) -> dict[tuple[str, str, str, int], list[Any]]:
@@ -188,11 +206,11 @@ def commit(db: Connection, lot: Lot, unit: UnitRows, at: datetime, result: str =
     """
     locks.share(db, locks.HELD)
     ids = unit.ids
-    due = _still_due(db, lot, ids)
+    due = still_due(db, lot, ids)
     if not due:
         return False
     if len(due) != len(ids):  # this cannot be: the lot is ours, and a unit is written in one piece
-        raise Fault(_IN_PIECES)
+        raise Fault(IN_PIECES)
     bulk.add(db, t.invoices, unit.invoices)
     bulk.add(db, t.findings, unit.findings)
     # late: other units of this partner wait from here on
@@ -204,14 +222,15 @@ def commit(db: Connection, lot: Lot, unit: UnitRows, at: datetime, result: str =
     bulk.add(db, t.transitions, [transition | {"audited": row} for transition in unit.transitions])
     bulk.add(db, t.outbox, [file | {"lot_id": lot.id, "audited": row} for file in unit.outbox])
     states = [(a.deposit.id, a.verdict.state) for a in unit.first] + [(d.deposit.id, d.state) for d in unit.later]
-    _settle_deposits(db, states)
-    _give_bytes_back(db, [a.deposit.id for a in unit.first if _holds_nothing(a.verdict)])
-    _give_bytes_back(db, [d.deposit.id for d in unit.later if d.is_wholly_refused])
+    settle_deposits(db, states)
+    give_bytes_back(db, [a.deposit.id for a in unit.first if _holds_nothing(a.verdict)])
+    give_bytes_back(db, [d.deposit.id for d in unit.later if d.is_wholly_refused])
     _free_numbers(db, due)
     return True
 
 
-def _still_due(db: Connection, lot: Lot, ids: Sequence[int]) -> set[int]:
+def still_due(db: Connection, lot: Lot, ids: Sequence[int]) -> set[int]:
+    """Which of these deposits nobody has answered yet."""
     d = t.deposits
     due: set[int] = set()
     for part in chunks(ids):
@@ -222,29 +241,15 @@ def _still_due(db: Connection, lot: Lot, ids: Sequence[int]) -> set[int]:
 
 def _first_answer(unit: UnitRows, one: Answered) -> None:
     deposit, verdict = one.deposit, one.verdict
-    read, snapshot = verdict.read, verdict.snapshot
-    members = [
-        {"name": m.name, "sha256": m.sha256, "size_bytes": m.size_bytes, "kind": m.kind.value, "refused": m.is_refused}
-        for m in read.members
-    ]
-    told = {
-        "deposit_id": deposit.id, "interface": read.interface, "announced": read.announced,
-        "state": verdict.state.value,
-        "snapshot": snapshot.name if snapshot else "", "snapshot_day": day_text(snapshot.day) if snapshot else None,
-        "packs": compact(
-            [{"name": p.name, "engine": p.engine, "version": p.version, "sha256": p.sha256} for p in read.packs]
-        ),
-        "not_judged": compact(list(verdict.not_judged)), "members": compact(members),
-        "members_refused": sum(m["refused"] is True for m in members), "declared": compact(declared(verdict)),
-        "expanded_bytes": read.expanded_bytes,
-        "rejects_file": "" if any(f.refuses for f in verdict.findings) else NOTHING_TO_TELL,
-    }  # fmt: skip
-    found = _findings(deposit.id, 0, 1, verdict.findings)
+    told = verdict_row(deposit, verdict, declared(verdict))
+    found = finding_rows(deposit.id, 0, 1, verdict.findings)
     invoices = []
     day = deposit.received.day.isoformat()
+    stand = _where_they_stand(one.transitions)
     for invoice in verdict.invoices:
-        invoices.append(_invoice(deposit, day, invoice, one.receivers.get(invoice.read.rank, "")))
-        found += _findings(deposit.id, invoice.read.rank, 1, invoice.findings)
+        receiver = one.receivers.get(invoice.read.rank, "")
+        invoices.append(_invoice(deposit, day, invoice, receiver) | stand.get(invoice.read.rank, _NOWHERE))
+        found += finding_rows(deposit.id, invoice.read.rank, 1, invoice.findings)
     unit.verdicts.append(told)
     unit.invoices += invoices
     _add(unit, deposit.id, ("verdicts", [told]), ("invoices", invoices))
@@ -254,20 +259,30 @@ def _first_answer(unit: UnitRows, one: Answered) -> None:
 def _later_answer(unit: UnitRows, one: DecidedLater) -> None:
     number = one.deposit.id
     changes, found = [], []
+    stand = _where_they_stand(one.transitions)
     for invoice in one.changed:
         rank = invoice.read.rank
-        found += _findings(number, rank, one.judgement[rank], invoice.findings)
+        found += finding_rows(number, rank, one.judgement[rank], invoice.findings)
         changes.append({"deposit_id": number, "rank": rank, "judgement": one.judgement[rank],
-                        "outcome": invoice.outcome.value, "receiver": one.receivers.get(rank, "")})  # fmt: skip
+                        "outcome": invoice.outcome.value, "receiver": one.receivers.get(rank, ""),
+                        **stand.get(rank, _NOWHERE)})  # fmt: skip
     unit.decided += changes
     _add(unit, number, ("decided", changes))
     _add_told(unit, number, found, one.transitions, one.files)
 
 
+def _where_they_stand(steps: Iterable[Transition]) -> dict[int, dict[str, Any]]:
+    """Rank -> where an invoice stands after these statuses, given in their order."""
+    return {x.rank: {"status": x.status, "status_at": moment(x.at)} for x in steps}
+
+
+_NOWHERE = {"status": "", "status_at": ""}
+
+
 def _add_told(
     unit: UnitRows, deposit_id: int, found: list[dict[str, Any]], steps: Iterable[Transition], files: Iterable[ToSend]
 ) -> None:
-    transitions, sent = [_transition(x) for x in steps], [outbox.columns(file) for file in files]
+    transitions, sent = [transition_row(x) for x in steps], [outbox.columns(file) for file in files]
     unit.findings += found
     unit.transitions += transitions
     unit.outbox += sent
@@ -278,22 +293,39 @@ def _add(unit: UnitRows, deposit_id: int, *tables: tuple[str, list[dict[str, Any
     unit.groups += [(table, deposit_id, audit.records(table, rows)) for table, rows in tables if rows]
 
 
+def verdict_row(
+    deposit: Deposit, verdict: Verdict | IntakeVerdict, declared: Mapping[str, list[int]]
+) -> dict[str, Any]:
+    """The row of a verdict; `declared`: per currency, what was read before anything was decided."""
+    read, snapshot = verdict.read, verdict.snapshot
+    members = [
+        {"name": m.name, "sha256": m.sha256, "size_bytes": m.size_bytes, "kind": m.kind.value, "refused": m.is_refused}
+        for m in read.members
+    ]
+    return {
+        "deposit_id": deposit.id, "interface": read.interface, "announced": read.announced,
+        "state": verdict.state.value,
+        "snapshot": snapshot.name if snapshot else "", "snapshot_day": day_text(snapshot.day) if snapshot else None,
+        "packs": compact(
+            [{"name": p.name, "engine": p.engine, "version": p.version, "sha256": p.sha256} for p in read.packs]
+        ),
+        "not_judged": compact(list(verdict.not_judged)), "members": compact(members),
+        "members_refused": sum(m["refused"] is True for m in members), "declared": compact(declared),
+        "expanded_bytes": read.expanded_bytes,
+        "rejects_file": "" if any(f.refuses for f in verdict.findings) else NOTHING_TO_TELL,
+    }  # fmt: skip
+
+
 def declared(verdict: Verdict) -> dict[str, list[int]]:
     """Per currency: invoices read, those without a total that can be summed, and the sum in millionths."""
     told: dict[str, list[int]] = {}
     for invoice in verdict.invoices:
         count = told.setdefault(invoice.read.currency, [0, 0, 0])
-        amount = signed_millionths(invoice)
+        amount = signed_millionths(invoice.read)
         count[0] += 1
         count[1] += amount is None
         count[2] += amount or 0
     return told
-
-
-def signed_millionths(invoice: JudgedInvoice) -> int | None:
-    """The total with VAT in millionths; a credit note is subtracted, whatever sign it was written with."""
-    amount = millionths(invoice.read.total)
-    return -abs(amount) if amount is not None and invoice.read.type == "381" else amount
 
 
 def _invoice(deposit: Deposit, day: str, invoice: JudgedInvoice, receiver: str) -> dict[str, Any]:
@@ -307,24 +339,26 @@ def _invoice(deposit: Deposit, day: str, invoice: JudgedInvoice, receiver: str) 
         "recipient_name": read.recipient_name or invoice.structure_name,
         "service": read.service.text if read.service else "",
         "commitment": read.commitment.text if read.commitment else "", "currency": read.currency, "total": read.total,
-        "total_millionths": signed_millionths(invoice), "outcome": invoice.outcome.value, "receiver": receiver,
+        "total_millionths": signed_millionths(invoice.read), "outcome": invoice.outcome.value, "receiver": receiver,
         "judgement": 1, "pending_since": moment(deposit.received_at) if pending else None,
     }  # fmt: skip
 
 
-def _findings(deposit_id: int, rank: int, judgement: int, found: Iterable[Finding]) -> list[dict[str, Any]]:
+def finding_rows(deposit_id: int, rank: int, judgement: int, found: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The rows of what was found on an invoice, on a row of a file (by its rank), or on the flow (0)."""
     return [
         {"deposit_id": deposit_id, "rank": rank, "judgement": judgement, "position": position, **finding_columns(f)}
         for position, f in enumerate(found, start=1)
     ]
 
 
-def _transition(x: Transition) -> dict[str, Any]:
+def transition_row(x: Transition) -> dict[str, Any]:
+    """One status of a history, without the row of the audit chain."""
     return {"deposit_id": x.deposit_id, "rank": x.rank, "sequence": x.sequence, "status": x.status, "at": moment(x.at),
             "comment": x.comment, "set_by": x.set_by, "batch": x.batch}  # fmt: skip
 
 
-def _settle_deposits(db: Connection, states: Iterable[tuple[int, FlowState]]) -> None:
+def settle_deposits(db: Connection, states: Iterable[tuple[int, FlowState]]) -> None:
     """The deposits leave the lot's list of things to do."""
     by_state: dict[FlowState, list[int]] = {}
     for deposit_id, state in states:
@@ -339,7 +373,7 @@ def _holds_nothing(verdict: Verdict) -> bool:
     return all(i.outcome is InvoiceOutcome.REFUSED for i in verdict.invoices)
 
 
-def _give_bytes_back(db: Connection, ids: Sequence[int]) -> None:
+def give_bytes_back(db: Connection, ids: Sequence[int]) -> None:
     """A wholly refused flow gives its bytes back: renamed and dropped again they are no double."""
     for part in chunks(ids):
         db.execute(update(t.flows).where(t.flows.c.deposit_id.in_(part)).values(holds_bytes=0))
@@ -354,7 +388,7 @@ def _free_numbers(db: Connection, ids: Iterable[int]) -> None:
         db.execute(delete(n).where(gone))
 
 
-_IN_PIECES = Said(
+IN_PIECES = Said(
     "une partie de ce qui était à écrire est déjà répondue ; rien n'est écrit, relancer chorus-edi run",
     "a part of what was to be written is answered already; nothing is written, run again",
 )

@@ -193,6 +193,8 @@ def _described(db: Connection, engine: str) -> Copied:
 def objects(db: Connection) -> Iterator[tuple[str, str]]:
     """(owner, SHA-256) of every object that a ledger of any version names, each once; what was purged is not there."""
     named = "SELECT partner AS owner, sha256 FROM deposits WHERE is_kept = 1 UNION SELECT owner, sha256 FROM outbox"
+    if inspect(db).has_table("additions"):
+        named += " UNION SELECT d.partner, a.sha256 FROM additions a JOIN deposits d ON d.id = a.deposit_id"
     if inspect(db).has_table("purged"):
         named += " EXCEPT SELECT owner, sha256 FROM purged"
     for row in db.execute(text(named).execution_options(yield_per=STREAM_ROWS)):

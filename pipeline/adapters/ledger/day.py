@@ -79,5 +79,6 @@ def at_work(db: Connection) -> list[AtWork]:
 def named(db: Connection, owner: str) -> Iterator[str]:
     """The digests of all that rows name for an owner, purged or not, in their order, each once."""
     received = select(_D.c.sha256).where(_D.c.partner == owner, _D.c.is_kept == 1)
-    both = received.union(select(_O.c.sha256).where(_O.c.owner == owner))
-    yield from db.execute(both.order_by("sha256")).scalars()
+    added = select(t.additions.c.sha256).join(_D, _D.c.id == t.additions.c.deposit_id).where(_D.c.partner == owner)
+    every = received.union(select(_O.c.sha256).where(_O.c.owner == owner), added)
+    yield from db.execute(every.order_by("sha256")).scalars()

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, FromClause, create_engine, event, text
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 
 from pipeline.adapters.ledger import server
@@ -43,6 +44,13 @@ _STRANGER = Said(
 )
 
 
+class _WithHints(SQLiteCompiler):
+    """Writes the hint of `Select.with_hint` after its table: SQLAlchemy leaves out the one of SQLite, INDEXED BY."""
+
+    def get_from_hint_text(self, _table: FromClause, text: str | None) -> str | None:
+        return text
+
+
 class LostLease(Fault):
     """Another worker has taken this lot over: whatever this one still wanted to write is rolled back."""
 
@@ -68,6 +76,7 @@ class Ledger:
         engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        engine.dialect.statement_compiler = _WithHints
         return cls(engine)
 
     @classmethod

@@ -4,16 +4,17 @@ What is large is never read row by row: states are counted over their index, and
 deposits of the last day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from pipeline.adapters.ledger import held
+from pipeline.adapters.ledger import held, telling
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import CLAIMED, UNSENT
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, moment
+from pipeline.adapters.ledger.telling import Untold
 from pipeline.model import PARIS, InvoiceOutcome
 
 WINDOW = timedelta(hours=24)
@@ -47,6 +48,7 @@ class Figures:
     leases: Mapping[str, int]  # open, expired
     rejects: Mapping[str, int]  # rule -> refusing findings on what came in the last 24 hours
     last_received: datetime | None
+    untold: Sequence[Untold] = ()  # changes of status that their issuer was not told yet
 
 
 def figures(db: Connection, now: datetime, now_ms: int) -> Figures:
@@ -58,7 +60,7 @@ def figures(db: Connection, now: datetime, now_ms: int) -> Figures:
     return Figures(
         {state: n for state, n in db.execute(select(_D.c.state, func.count()).group_by(_D.c.state))},  # noqa: C416
         invoices, due(db), *_unsent(db), _at(db.execute(apart).scalar()), _at(db.execute(pending).scalar()),
-        _leases(db, now_ms), _rejects(db, now), _at(db.execute(last).scalar()),
+        _leases(db, now_ms), _rejects(db, now), _at(db.execute(last).scalar()), telling.untold(db),
     )  # fmt: skip
 
 

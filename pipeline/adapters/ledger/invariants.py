@@ -6,21 +6,26 @@ With a `day` (ISO, in Paris) only what was received on that business day.
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, case, cast, func, or_, select, true
-from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy import Connection, Integer, and_, case, cast, false, func, or_, select, true, union
+from sqlalchemy.sql import ColumnElement, Select, Subquery
 
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.bulk import streamed
 from pipeline.adapters.ledger.commits import HOLDS_NUMBER
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED
 from pipeline.audit.form import RESULTS, room
+from pipeline.lifecycle import INTEGRATION
 from pipeline.model import FlowState, InvoiceOutcome, Received
 from pipeline.reconcile import ANSWERED, Booked, InvoiceAt, Read
 from pipeline.returns import names
 
-_D, _I, _V, _O = t.deposits, t.invoices, t.verdicts, t.outbox
+_D, _I, _V, _O, _A = t.deposits, t.invoices, t.verdicts, t.outbox, t.additions
+_K, _X, _C, _R = t.intakes, t.transitions, t.changes, t.routings
 _INTEGRATED = InvoiceOutcome.INTEGRATED.value
+_BY_PEOPLE = ("recipient", "accountant", "supplier")  # who asks for what comes after integration
+_AT_INTEGRATION = len(INTEGRATION)  # statuses that nobody has to ask for
 _FLOW_ID_CHARS, _CODE_CHARS = 25, 6  # at the end of a name: our code, four digits, fifteen of the digest
 _WHENEVER = datetime(1970, 1, 1, tzinfo=UTC)  # no name hangs on a moment
 _HALF = 1_000_000_000  # a sum is made of two: the integer sum of SQLite overflows on two of the largest totals
@@ -44,8 +49,12 @@ def answered_too_early(db: Connection, day: str = "") -> Iterator[str]:
 
 
 def misstated(db: Connection, day: str = "") -> Iterator[tuple[str, str]]:
-    """Answered deposits, and their state, that is not what became of their invoices (`judge.state_of`)."""
+    """Answered deposits, and their state, that is not what became of their invoices or rows (`judge.state_of`)."""
     integrated, refused, pending = (_how_many(outcome) for outcome in InvoiceOutcome)
+    integrated += func.coalesce(_K.c.applied + _K.c.repeated + _K.c.kept, 0)
+    refused += func.coalesce(_K.c.refused, 0)
+    # nothing was asked for: the line `reasons` watches over one that was refused
+    is_empty = and_(_K.c.read == 0, _V.c.members_refused == 0, _D.c.state == FlowState.INTEGRATED.value)
     is_short = or_(refused > 0, _V.c.members_refused > 0)
     state = case(
         (and_(pending > 0, or_(is_short, integrated > 0)), FlowState.PARTIAL.value),
@@ -58,8 +67,19 @@ def misstated(db: Connection, day: str = "") -> Iterator[tuple[str, str]]:
         select(_D.c.partner, _D.c.name, _D.c.state)
         .join(_V, _V.c.deposit_id == _D.c.id)
         .outerjoin(_I, _I.c.deposit_id == _D.c.id)
-        .where(_D.c.state.in_(ANSWERED), _on(day))
-        .group_by(_D.c.id, _D.c.partner, _D.c.name, _D.c.state, _V.c.members_refused)
+        .outerjoin(_K, _K.c.deposit_id == _D.c.id)
+        .where(_D.c.state.in_(ANSWERED), _on(day), func.coalesce(is_empty, false()).is_not(true()))
+        .group_by(
+            _D.c.id,
+            _D.c.partner,
+            _D.c.name,
+            _D.c.state,
+            _V.c.members_refused,
+            _K.c.applied,
+            _K.c.repeated,
+            _K.c.kept,
+            _K.c.refused,
+        )
         .having(_D.c.state != state)
         .order_by(_D.c.id)
     )
@@ -164,6 +184,62 @@ def others_told(db: Connection) -> Iterator[InvoiceAt]:
     return _invoices_at(db, _invoices().join(x, told).where(_I.c.outcome != _INTEGRATED))
 
 
+# --- what became of it after integration ------------------------------------------------------------------------------
+
+
+def standing_elsewhere(db: Connection) -> Iterator[InvoiceAt]:
+    """Invoices that stand where neither their last transition nor their last routing brought them."""
+    x, r = _X.alias(), _R.alias()
+    last = select(func.max(x.c.sequence)).where(x.c.deposit_id == _I.c.deposit_id, x.c.rank == _I.c.rank)
+    now = and_(
+        _X.c.deposit_id == _I.c.deposit_id, _X.c.rank == _I.c.rank, _X.c.sequence == last.scalar_subquery(),
+    )  # fmt: skip
+    routed = select(func.max(r.c.ordinal)).where(r.c.deposit_id == _I.c.deposit_id, r.c.rank == _I.c.rank)
+    is_elsewhere = or_(
+        func.coalesce(_X.c.status, "") != _I.c.status, func.coalesce(_X.c.at, "") != _I.c.status_at,
+        func.coalesce(routed.scalar_subquery(), 0) != _I.c.routing,
+    )  # fmt: skip
+    return _invoices_at(db, _invoices().outerjoin(_X, now).where(is_elsewhere))
+
+
+def unasked(db: Connection) -> Iterator[InvoiceAt]:
+    """Invoices with a change of status that nobody asked for, or one that was asked for and is no step of theirs."""
+    of_step = and_(_C.c.deposit_id == _X.c.deposit_id, _C.c.rank == _X.c.rank, _C.c.sequence == _X.c.sequence)
+    steps = select(_X.c.deposit_id, _X.c.rank).outerjoin(_C, of_step)
+    changes = select(_C.c.deposit_id, _C.c.rank).outerjoin(_X, of_step)
+    found = union(
+        steps.where(_X.c.set_by.in_(_BY_PEOPLE), _C.c.rank.is_(None)), changes.where(_X.c.rank.is_(None))
+    ).subquery()
+    mine = and_(found.c.deposit_id == _I.c.deposit_id, found.c.rank == _I.c.rank)
+    return _invoices_at(db, _invoices().join(found, mine))
+
+
+def unbalanced_intakes(db: Connection) -> Iterator[str]:
+    """Files of changes whose rows are not all accounted for, or that did more, or less, than they say."""
+    h, e, told = t.handled, t.events, t.controls
+    moved = _by_file(_C.c.source_id, _C.c.source_rank.distinct())
+    settled = _by_file(h.c.source_id, h.c.source_rank)  # these move nothing
+    kept, controls = _by_file(e.c.source_id, e.c.rank), _by_file(told.c.deposit_id, told.c.position)
+    counted = _K.c.applied + _K.c.repeated + _K.c.kept + _K.c.refused
+    done = func.coalesce(moved.c.several, 0) + func.coalesce(settled.c.several, 0)
+    applied = case((_K.c.lane == "control", func.coalesce(controls.c.several, 0)), else_=done)
+    is_off = or_(_K.c.read != counted, _K.c.kept != func.coalesce(kept.c.several, 0), _K.c.applied != applied)
+    query = select(_D).join(_K, _K.c.deposit_id == _D.c.id)
+    for one in (moved, settled, kept, controls):
+        query = query.outerjoin(one, one.c.source == _K.c.deposit_id)
+    return _names(db, query.where(is_off))
+
+
+def _by_file(source: ColumnElement[int], counted: ColumnElement[Any]) -> Subquery:
+    """How many of these each file brought about."""
+    return select(source.label("source"), func.count(counted).label("several")).group_by(source).subquery()
+
+
+def count_changed(db: Connection) -> int:
+    """Changes of status after integration."""
+    return int(db.execute(select(func.count()).select_from(_C)).scalar_one())
+
+
 def holders_without_claim(db: Connection) -> Iterator[InvoiceAt]:
     n, other = t.number_claims, t.number_claims.alias()
     mine = and_(n.c.deposit_id == _I.c.deposit_id, n.c.rank == _I.c.rank)
@@ -211,7 +287,8 @@ def objects(db: Connection) -> Iterator[tuple[str, str]]:
     """(owner, SHA-256) of everything that must be in the store, each once: what was purged need not."""
     received = select(_D.c.partner.label("owner"), _D.c.sha256).where(_D.c.is_kept == 1)
     results = select((t.audit.c.partner + room("", RESULTS)).label("owner"), t.audit.c.result)
-    kept = received.union(select(_O.c.owner, _O.c.sha256), results.where(t.audit.c.result != "")).subquery()
+    added = select(_D.c.partner, _A.c.sha256).join(_D, _D.c.id == _A.c.deposit_id)
+    kept = received.union(select(_O.c.owner, _O.c.sha256), added, results.where(t.audit.c.result != "")).subquery()
     query = select(kept).where(~_purged(kept.c.owner, kept.c.sha256)).order_by(kept.c.owner, kept.c.sha256)
     for row in streamed(db, query):
         yield row.owner, row.sha256
@@ -239,7 +316,9 @@ def _on(day: str) -> ColumnElement[bool]:
 
 
 def _has_something() -> ColumnElement[bool]:
-    return select(_I.c.rank).where(_I.c.deposit_id == t.flows.c.deposit_id, _I.c.outcome.in_(HOLDS_NUMBER)).exists()
+    invoices = select(_I.c.rank).where(_I.c.deposit_id == t.flows.c.deposit_id, _I.c.outcome.in_(HOLDS_NUMBER))
+    rows = select(_K.c.read).where(_K.c.deposit_id == t.flows.c.deposit_id, _K.c.read > _K.c.refused)
+    return or_(invoices.exists(), rows.exists())
 
 
 def _flows() -> Select[tuple[object, ...]]:

@@ -41,6 +41,7 @@ def put(db: Connection, partner: Partner, *, replace: bool = False) -> None:
         "policies": compact(dict(partner.policies)), "report_warnings": int(partner.report_warnings),
         "roles": compact(list(partner.roles)), "lang": partner.lang, "until": day_text(partner.until),
         "quota": compact(dict(partner.quota)) if partner.quota else "",
+        "maps_recipients": int(partner.maps_recipients),
     }  # fmt: skip
     db.execute(insert(t.partners).values(**sheet))
     if partner.rights:
@@ -68,6 +69,7 @@ def every(db: Connection) -> tuple[Partner, ...]:
             r.code, r.name, r.profile, tuple(json.loads(r.flows)), tuple(rights.get(r.code, ())),
             tuple(receives.get(r.code, ())), json.loads(r.policies), bool(r.report_warnings),
             tuple(json.loads(r.roles)), r.lang, text_day(r.until), json.loads(r.quota) if r.quota else {},
+            bool(r.maps_recipients),
         )
         for r in db.execute(select(t.partners).order_by(t.partners.c.code))
     )  # fmt: skip

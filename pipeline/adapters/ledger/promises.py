@@ -1,22 +1,24 @@
 """The rows behind what `reconcile.promises` says: each query gives what breaks it, one name at a time, and no more."""
 
 from collections.abc import Iterator
-from datetime import date
-from itertools import chain
+from datetime import date, datetime
+from itertools import chain, groupby
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.sql import Select
 
-from pipeline.adapters.ledger import retention
+from pipeline.adapters.ledger import retention, telling
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.bulk import streamed
 from pipeline.adapters.ledger.outbox import HELD
-from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, chunks
+from pipeline.adapters.ledger.rows import QUARANTINED, REPEATED, chunks, moment
 from pipeline.model import FlowState, InvoiceOutcome
 from pipeline.reconcile import ANSWERED, InvoiceAt
+from pipeline.returns import names
 
 _D, _F, _I, _O, _V = t.deposits, t.findings, t.invoices, t.outbox, t.verdicts
+_C, _X = t.changes, t.transitions
 _INTEGRATED, _REFUSED = InvoiceOutcome.INTEGRATED.value, InvoiceOutcome.REFUSED.value
 _REFUSING = ("fatal", "error")
 _TOO_LARGE = "FLW-009"  # what is refused by it is hashed and not kept
@@ -101,6 +103,66 @@ def count_refused(db: Connection) -> int:
     return _count(db, select(func.count()).select_from(_I).where(_I.c.outcome == _REFUSED))
 
 
+# --- changes of status after integration ------------------------------------------------------------------------------
+
+
+def untold_since(db: Connection, before: datetime) -> Iterator[InvoiceAt]:
+    """Invoices with a change that was applied before a moment, and that its issuer was not told."""
+    query = _changed().join(t.audit, telling.APPLIED).where(t.UNTOLD, t.audit.c.at < moment(before))
+    return _changes(db, query)
+
+
+def told_without_file(db: Connection) -> Iterator[InvoiceAt]:
+    """Invoices with a change that is said to be told by a return that is in no line."""
+    told = and_(
+        _O.c.place == "drop/" + _C.c.issuer, _O.c.name == _C.c.batch, _O.c.owner == _C.c.issuer,
+        _O.c.kind == telling.LIFECYCLE,
+    )  # fmt: skip
+    return _changes(db, _changed().outerjoin(_O, told).where(_C.c.told > 0, _O.c.name.is_(None)))
+
+
+def told_to_others(db: Connection) -> Iterator[InvoiceAt]:
+    """Invoices with a change for another issuer than the one that dropped them."""
+    return _changes(db, _changed().where(_C.c.issuer != _D.c.partner))
+
+
+def empty_tellings(db: Connection) -> Iterator[str]:
+    """Lifecycle returns of no flow in which there is no change."""
+    tells = and_(_C.c.batch == _O.c.name, _C.c.issuer == _O.c.owner, _C.c.told > 0)
+    later = and_(_O.c.kind == telling.LIFECYCLE, _O.c.deposit_id.is_(None))
+    return _files(db, select(_O).where(later, ~select(_C.c.rank).where(tells).exists()))
+
+
+def misnamed_tellings(db: Connection) -> Iterator[str]:
+    """Lifecycle returns whose name does not follow from the first and the last change in them.
+
+    Our application code is taken from the name itself: the settings may change.
+    """
+    query = (
+        select(_C.c.issuer, _C.c.batch, _D.c.name, _C.c.rank, _C.c.sequence)
+        .join(_X, telling.OF_TRANSITION)
+        .join(_D, _D.c.id == _C.c.deposit_id)
+        .where(_C.c.told > 0)
+        .order_by(_C.c.issuer, _C.c.batch, *telling.IN_ORDER)
+    )
+    for (issuer, batch), several in groupby(streamed(db, query), key=lambda r: (r.issuer, r.batch)):
+        begin, end = (names.transition_id(issuer, r.name, r.rank, r.sequence) for r in _ends(several))
+        if batch != names.later_lifecycle_name(issuer, begin, end, names.ours_of(batch)):
+            yield f"drop/{issuer}/out/{batch}"
+
+
+def _ends(rows: Iterator[Any]) -> tuple[Any, Any]:
+    """The first and the last of a run that is long."""
+    first = last = next(rows)
+    for row in rows:
+        last = row
+    return first, last
+
+
+def count_told(db: Connection) -> int:
+    return _count(db, select(func.count()).select_from(_C).where(_C.c.told > 0))
+
+
 # --- the archive and its end ------------------------------------------------------------------------------------------
 
 
@@ -140,9 +202,18 @@ def foreign_answers(db: Connection) -> Iterator[str]:
 
 
 def uncalled_pivots(db: Connection) -> Iterator[str]:
-    """Pivots of a deposit of which nothing is integrated for their receiver."""
+    """Pivots of a deposit of which nothing is integrated for their receiver, nor sent again by what it asked for."""
+    x, r = t.changes, t.routings
     theirs = and_(_I.c.deposit_id == _O.c.deposit_id, _I.c.receiver == _O.c.owner, _I.c.outcome == _INTEGRATED)
-    return _files(db, select(_O).where(_O.c.kind == "FEN0036A", ~select(_I.c.rank).where(theirs).exists()))
+    asked = (
+        select(x.c.rank)
+        .join(_I, and_(_I.c.deposit_id == x.c.deposit_id, _I.c.rank == x.c.rank))
+        .outerjoin(r, and_(r.c.deposit_id == x.c.deposit_id, r.c.rank == x.c.rank))
+        .where(x.c.source_id == func.coalesce(_O.c.deposit_id, 0))
+        .where(or_(_I.c.receiver == _O.c.owner, r.c.receiver == _O.c.owner))
+    )
+    uncalled = and_(~select(_I.c.rank).where(theirs).exists(), ~asked.exists())
+    return _files(db, select(_O).where(_O.c.kind == "FEN0036A", uncalled))
 
 
 def linked_across(db: Connection) -> Iterator[str]:
@@ -171,6 +242,18 @@ def in_doubt(db: Connection) -> Iterator[str]:
 
 def _of_flows() -> Select[tuple[object, ...]]:
     return select(_D.c.partner, _D.c.name, _I.c.rank).select_from(_I).join(_D, _D.c.id == _I.c.deposit_id)
+
+
+def _changed() -> Select[tuple[object, ...]]:
+    """Invoices by their changes, each once."""
+    return select(_D.c.partner, _D.c.name, _C.c.deposit_id, _C.c.rank).distinct().select_from(_C).join(
+        _D, _D.c.id == _C.c.deposit_id
+    )  # fmt: skip
+
+
+def _changes(db: Connection, query: Select[tuple[object, ...]]) -> Iterator[InvoiceAt]:
+    for r in streamed(db, query.order_by(_C.c.deposit_id, _C.c.rank)):
+        yield InvoiceAt(f"{r.partner}/{r.name}", r.rank)
 
 
 def _flows(db: Connection, query: Select[tuple[object, ...]]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """What people ask the ledger: where is a flow, an invoice, and how much waits."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +8,23 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from pipeline.adapters.ledger import history
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import UNSENT
+from pipeline.adapters.ledger.history import (
+    AddedFile,
+    ControlRow,
+    Decided,
+    HandledReject,
+    Intake,
+    RawStatus,
+    Replaced,
+    Rerouting,
+    SentFile,
+    Step,
+    Story,
+    TakenRow,
+)
 from pipeline.adapters.ledger.rows import (
     QUARANTINED,
     RECEIVED,
@@ -23,28 +37,6 @@ from pipeline.adapters.ledger.rows import (
 )
 from pipeline.model import Finding, InvoiceOutcome
 from pipeline.ports import Said
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One status of an invoice's history."""
-
-    sequence: int
-    status: str
-    at: datetime
-    comment: str
-    set_by: str
-    told_in: str
-
-
-@dataclass(frozen=True, slots=True)
-class SentFile:
-    place: str
-    name: str
-    kind: str
-    state: str
-    sha256: str
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +65,19 @@ class InvoiceStatus:
     pending_since: datetime | None
     findings: tuple[Finding, ...]
     history: tuple[Step, ...]
+    sha256: str  # of its flow, as it came
+    received_at: datetime
+    flow_state: str
+    type: str
+    status: str  # two digits: where it stands; empty: it never entered
+    status_at: datetime | None
+    reroutings: tuple[Rerouting, ...]
+    raw_statuses: tuple[RawStatus, ...]
+    added_files: tuple[AddedFile, ...]
+    handled: HandledReject | None
+    replaces: tuple[Replaced, ...]
+    decided: Decided | None
+    files: tuple[SentFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,12 @@ class FlowStatus:
     findings: tuple[Finding, ...]
     invoices: tuple[InvoiceStatus, ...]
     files: tuple[SentFile, ...]
+    announced: str  # the interface code of its name
+    state: str  # as it was reported; that of the deposit follows what was decided later
+    not_judged: tuple[str, ...]
+    intake: Intake | None  # of a file that holds no invoices, with its rows
+    rows: tuple[TakenRow, ...]
+    controls: tuple[ControlRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +155,17 @@ def flow(db: Connection, one: Deposit) -> FlowStatus:
     found = db.execute(select(f).where(f.c.deposit_id == one.id, f.c.rank == 0).order_by(f.c.position))
     files = db.execute(select(o).where(o.c.deposit_id == one.id).order_by(o.c.place, o.c.name))
     first = db.execute(select(t.deposits.c.name).where(t.deposits.c.id == one.first_id)).scalar() or ""
+    intake = history.intake_of(db, one.id)
     return FlowStatus(
         one, first, verdict.interface if verdict else "", verdict.snapshot if verdict else "",
         tuple(json.loads(verdict.members)) if verdict else (),
         tuple(column_finding(r._mapping) for r in found) if verdict else one.settled,
         tuple(_invoices(db, t.invoices.c.deposit_id == one.id)),
         tuple(SentFile(r.place, r.name, r.kind, r.state, r.sha256, r.size_bytes) for r in files),
+        verdict.announced if verdict else "", verdict.state if verdict else "",
+        tuple(json.loads(verdict.not_judged)) if verdict else (), intake,
+        tuple(history.rows_of(db, one.id, intake)) if intake is not None else (),
+        tuple(history.controls_of(db, one.id)) if intake is not None else (),
     )  # fmt: skip
 
 
@@ -164,29 +180,21 @@ def invoices_named(db: Connection, supplier: str, number: str, year: int | None 
 
 def _invoices(db: Connection, where: ColumnElement[bool]) -> list[InvoiceStatus]:
     i, d = t.invoices, t.deposits
-    query = select(i, d.c.name).join(d, d.c.id == i.c.deposit_id).where(where).order_by(i.c.deposit_id, i.c.rank)
-    return [
-        InvoiceStatus(
-            r.deposit_id, r.rank, r.name, r.partner, r.member, r.number, r.supplier_type, r.supplier, r.supplier_name,
-            r.recipient, r.recipient_name, r.service, r.commitment, r.framework, r.issued or "", r.total, r.currency,
-            r.outcome, r.receiver, _at(r.pending_since), _findings(db, r.deposit_id, r.rank, r.judgement),
-            _history(db, r.deposit_id, r.rank),
-        )
-        for r in db.execute(query)
-    ]  # fmt: skip
+    columns = i, d.c.name, d.c.sha256, d.c.received_at, d.c.state
+    query = select(*columns).join(d, d.c.id == i.c.deposit_id).where(where).order_by(i.c.deposit_id, i.c.rank)
+    rows = db.execute(query).all()
+    told = history.stories(db, rows)
+    return [_invoice(r, told[r.deposit_id, r.rank]) for r in rows]
 
 
-def _findings(db: Connection, deposit_id: int, rank: int, judgement: int) -> tuple[Finding, ...]:
-    f = t.findings
-    where = (f.c.deposit_id == deposit_id) & (f.c.rank == rank) & (f.c.judgement == judgement)
-    return tuple(column_finding(r._mapping) for r in db.execute(select(f).where(where).order_by(f.c.position)))
-
-
-def _history(db: Connection, deposit_id: int, rank: int) -> tuple[Step, ...]:
-    x = t.transitions
-    where = (x.c.deposit_id == deposit_id) & (x.c.rank == rank)
-    rows: Sequence[Any] = db.execute(select(x).where(where).order_by(x.c.sequence)).all()
-    return tuple(Step(r.sequence, r.status, datetime.fromisoformat(r.at), r.comment, r.set_by, r.batch) for r in rows)
+def _invoice(r: Any, story: Story) -> InvoiceStatus:
+    return InvoiceStatus(
+        r.deposit_id, r.rank, r.name, r.partner, r.member, r.number, r.supplier_type, r.supplier, r.supplier_name,
+        r.recipient, r.recipient_name, r.service, r.commitment, r.framework, r.issued or "", r.total, r.currency,
+        r.outcome, r.receiver, _at(r.pending_since), tuple(story.findings), tuple(story.steps), r.sha256,
+        datetime.fromisoformat(r.received_at), r.state, r.type, r.status, _at(r.status_at), tuple(story.reroutings),
+        tuple(story.raw), tuple(story.added), story.handled, tuple(story.replaces), story.decided, tuple(story.files),
+    )  # fmt: skip
 
 
 def _at(text: str | None) -> datetime | None:

@@ -26,6 +26,8 @@ from pipeline.reconcile import ANSWERED
 _PURGED = "purged"  # the lock: shared by who counts on bytes, alone for who lets them go
 Key = tuple[str, str]  # owner, SHA-256
 _D, _I, _O, _P, _R, _X = t.deposits, t.invoices, t.outbox, t.purged, t.reject_days, t.transitions
+REJECTS = "REJETS"
+_DAY_CHARS = 10  # of a moment
 FINAL = (*sorted(ANSWERED), REPEATED)
 
 
@@ -51,7 +53,9 @@ def past(db: Connection, before: date, keys: Sequence[Key] = ()) -> Iterator[Obj
     rows = union_all(
         _received(before).where(_near(keys, _D.c.partner, _D.c.sha256)),
         _sent(before).where(_near(keys, _O.c.owner, _O.c.sha256)),
+        _added(before).where(_near(keys, _D.c.partner, t.additions.c.sha256)),
         _rejects(before).where(_near(keys, _O.c.owner, _O.c.sha256)),
+        _told(before).where(_near(keys, _O.c.owner, _O.c.sha256)),
     ).subquery()
     query = (
         select(
@@ -96,6 +100,26 @@ def _sent(before: date) -> Select[Any]:
     ).join(_D, _D.c.id == _O.c.deposit_id)  # fmt: skip
 
 
+def _added(before: date) -> Select[Any]:
+    """What issuers added to suspended invoices: as old as the flow that it was added to."""
+    a = t.additions
+    return select(
+        _D.c.partner.label("owner"), a.c.sha256, a.c.size_bytes, _D.c.received_day.label("day"),
+        _flag(_is_open(before)),
+    ).join_from(a, _D, _D.c.id == a.c.deposit_id)  # fmt: skip
+
+
+def _told(before: date) -> Select[Any]:
+    """Lifecycle returns of several flows, and pivots that a command brought about: as old as the row of the chain that
+    covers them."""
+    a = t.audit
+    is_needed = or_(a.c.at.is_(None), a.c.at >= _start_of(before), _O.c.state.in_(UNSENT))
+    day = func.substr(func.coalesce(a.c.at, "9"), 1, _DAY_CHARS).label("day")
+    query = select(_O.c.owner, _O.c.sha256, _O.c.size_bytes, day, _flag(is_needed))
+    covers = and_(a.c.partner == _O.c.owner, a.c.sequence == _O.c.audited)
+    return query.outerjoin(a, covers).where(_O.c.deposit_id.is_(None), _O.c.kind != REJECTS)
+
+
 def _rejects(before: date) -> Select[Any]:
     """The daily files of rejects: written the day after, and later ones for what was refused later."""
     told_later = exists(
@@ -111,18 +135,24 @@ def _rejects(before: date) -> Select[Any]:
         _O.c.owner, _O.c.sha256, _O.c.size_bytes, func.coalesce(_R.c.day, "9").label("day"), _flag(is_needed)
     )
     day_of_file = and_(_R.c.partner == _O.c.owner, _R.c.name == _O.c.name)
-    return query.outerjoin(_R, day_of_file).where(_O.c.deposit_id.is_(None))
+    return query.outerjoin(_R, day_of_file).where(_O.c.deposit_id.is_(None), _O.c.kind == REJECTS)
 
 
 def _is_open(before: date) -> ColumnElement[bool]:
-    """A deposit that is too young, or not finished: judged, decided and sent in whole, nothing said of it since."""
+    """A deposit that is too young, or not finished: judged, decided and sent in whole, nothing said since of what it
+    brought, or of what it changed."""
     start = _start_of(before)
-    mine = _O.alias()
+    mine, c = _O.alias(), t.changes
+    changed = and_(_X.c.deposit_id == c.c.deposit_id, _X.c.rank == c.c.rank, _X.c.at >= start)
     return or_(
         _D.c.received_at >= start, _D.c.state.not_in(FINAL), _D.c.again == 1,
         exists(select(_I.c.rank).where(_I.c.deposit_id == _D.c.id, _I.c.outcome == InvoiceOutcome.PENDING.value)),
         exists(select(mine.c.name).where(mine.c.deposit_id == _D.c.id, mine.c.state.in_(UNSENT))),
-        exists(select(_X.c.rank).where(_X.c.deposit_id == _D.c.id, _X.c.at >= start)),
+        *(
+            exists(select(table.c.rank).where(table.c.deposit_id == _D.c.id, table.c.at >= start))
+            for table in (_X, t.events, t.handled)
+        ),
+        exists(select(c.c.rank).join(_X, changed).where(c.c.source_id == _D.c.id)),
     )  # fmt: skip
 
 

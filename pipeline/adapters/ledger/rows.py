@@ -32,6 +32,7 @@ class Partner:
     lang: str = "fr"
     until: date | None = None  # the last day on which it may drop
     quota: Mapping[str, int] = field(default_factory=dict)  # what stands above `[quota]` of the settings
+    maps_recipients: bool = False  # its labels and aliases are applied before routing
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    func,
     literal_column,
     or_,
 )
@@ -68,6 +69,7 @@ partners = Table(
     _text("lang"),
     _text("until", None),
     _text("quota"),  # JSON object; empty: that of the settings
+    _count("maps_recipients"),  # its labels and aliases are applied before routing
 )
 deposit_rights = Table(
     "deposit_rights",
@@ -116,7 +118,7 @@ deposits = Table(
     Index("ix_deposits_name", "partner", "name_bytes"),
     Index("ix_deposits_sha256", "partner", "sha256"),
     Index("ix_deposits_state", "state"),
-    Index("ix_deposits_day", "received_day"),
+    Index("ix_deposits_day", "received_day", "id"),  # the first and the last deposit of a day are looked up
     Index("ix_deposits_received", "partner", "received_at"),
 )
 # What is due, written with literals: a planner takes a partial index only where it reads that the query implies it.
@@ -193,10 +195,27 @@ invoices = Table(
     _text("pending_since", None),
     _text("rejects_file"),  # the daily file that told its refusal
     _count("decided", BIG),  # of a pending one that was decided later: the audit row that covers it
+    # where it stands now; a function of its transitions and routings, which `verify` compares
+    _text("status"),  # two digits; empty: it never entered
+    _text("status_at"),
+    _count("routing"),  # ordinal of its row in `routings`; 0: as it was deposited
     PrimaryKeyConstraint("deposit_id", "rank"),
     Index("ix_invoices_number", "number", "supplier"),
     Index("ix_invoices_outcome", "outcome", "rejects_file", "received_day"),
+    # for `search`, newest deposit first: the last two columns give that order, where many invoices share the first
+    Index("ix_invoices_supplier", "supplier", "deposit_id", "rank"),
+    Index("ix_invoices_recipient", "recipient", "deposit_id", "rank"),
+    Index("ix_invoices_issued", "issued", "total_millionths"),
 )
+Index("ix_invoices_status", invoices.c.status, func.substr(invoices.c.status_at, literal_column("1"),
+      literal_column("10")))  # fmt: skip
+for _column in (invoices.c.service, invoices.c.commitment):
+    _given = _column != literal_column("''")
+    Index(f"ix_invoices_{_column.name}", _column, sqlite_where=_given, postgresql_where=_given)
+TO_DO = invoices.c.status.in_([literal_column(f"'{status}'") for status in ("04", "05", "06")])
+for _name, _first in (("todo", ()), ("todo_partner", (invoices.c.partner,))):  # the work list, what is due first on top
+    Index(f"ix_invoices_{_name}", *_first, invoices.c.status_at, invoices.c.deposit_id, invoices.c.rank,
+          sqlite_where=TO_DO, postgresql_where=TO_DO)  # fmt: skip
 number_claims = Table(
     "number_claims",
     metadata,
@@ -230,6 +249,7 @@ findings = Table(
     _text("value"),
     _text("facts"),  # JSON
     PrimaryKeyConstraint("deposit_id", "rank", "judgement", "position"),
+    Index("ix_findings_rule", "rule", "deposit_id", "rank"),
 )
 transitions = Table(  # append-only: a correction is a new row
     "transitions",
@@ -256,6 +276,124 @@ decisions = Table(  # an operator's word on what was held or set apart
     _text("at"),
     _audited(),
     PrimaryKeyConstraint("deposit_id", "rank"),
+)
+
+# --- what became of it -----------------------------------------------------------------------------------------------
+
+changes = Table(  # what brought a transition after integration, and the lifecycle return that told its issuer of it
+    "changes",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _count("sequence"),
+    _text("issuer"),  # the partner who hears of it
+    _count("source_id", BIG),  # the deposit of the file that asked for it; 0: a command
+    _count("source_rank"),  # its row there
+    _text("reason"),  # a code of the list of reasons
+    _text("mandate"),  # of 08
+    _text("producer"),  # application code of who asked
+    _text("operator"),  # of a command
+    _text("batch"),  # name of the lifecycle return that told it; empty until then
+    _audited(),
+    _count("told", BIG),  # the audit row that covers the telling
+    PrimaryKeyConstraint("deposit_id", "rank", "sequence"),
+    Index("ix_changes_source", "source_id", "source_rank"),
+    Index("ix_changes_batch", "batch"),
+)
+UNTOLD = changes.c.told == literal_column("0")  # in no return, or in one whose file is not in line yet
+Index("ix_changes_untold", changes.c.issuer, sqlite_where=UNTOLD, postgresql_where=UNTOLD)
+routings = Table(  # where a recycled payment request goes now
+    "routings",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _count("ordinal"),
+    _count("sequence"),  # of the transition (01) that it came with
+    _text("recipient"),
+    _text("recipient_name"),
+    _text("service"),
+    _text("commitment"),
+    _text("receiver"),
+    _text("snapshot"),  # of the directory that it was checked with
+    _audited(),
+    PrimaryKeyConstraint("deposit_id", "rank", "ordinal"),
+    Index("ix_routings_recipient", "recipient"),
+)
+events = Table(  # statuses without a published label: kept as they came, shown, never where it stands
+    "events",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _count("ordinal"),
+    _text("code"),
+    _text("at"),
+    _text("comment"),
+    _count("source_id", BIG),
+    _count("source_rank"),
+    _text("producer"),
+    _audited(),
+    PrimaryKeyConstraint("deposit_id", "rank", "ordinal"),
+)
+additions = Table(  # what an issuer added to a suspended invoice; the bytes are kept under its application code
+    "additions",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _count("sequence"),  # of the transition (12) that it came with
+    _count("position"),
+    _text("name"),
+    _text("mime"),
+    _text("sha256"),
+    _count("size_bytes", BigInteger()),
+    _audited(),
+    PrimaryKeyConstraint("deposit_id", "rank", "sequence", "position"),
+)
+handled = Table(  # rejected invoices that their issuer has dealt with, and what took their place
+    "handled",
+    metadata,
+    _deposit(),
+    _count("rank"),
+    _text("at"),
+    _text("reason"),
+    _text("comment"),
+    _count("credit_id", BIG),  # the credit note: its deposit and rank; 0: none
+    _count("credit_rank"),
+    _count("corrective_id", BIG),  # the new invoice; 0: none
+    _count("corrective_rank"),
+    _count("source_id", BIG),
+    _count("source_rank"),
+    _text("operator"),
+    _audited(),
+    PrimaryKeyConstraint("deposit_id", "rank"),
+    Index("ix_handled_credit", "credit_id", "credit_rank"),
+    Index("ix_handled_corrective", "corrective_id", "corrective_rank"),
+)
+intakes = Table(  # a file that holds no invoices: what became of its rows
+    "intakes",
+    metadata,
+    Column("deposit_id", BIG, ForeignKey("deposits.id"), primary_key=True),
+    _text("lane"),  # statuses, actions, control
+    _count("read"),  # = applied + repeated + kept + refused
+    _count("applied"),
+    _count("repeated"),  # had been applied already
+    _count("kept"),  # as events
+    _count("refused"),
+    _audited(),
+)
+controls = Table(  # what an issuer says that it dropped
+    "controls",
+    metadata,
+    _deposit(),  # of the control file
+    _count("position"),
+    _text("flow"),
+    _text("sha256"),
+    _count("invoices"),
+    _text("total"),
+    Column("total_millionths", BigInteger, nullable=True),
+    _text("currency"),
+    _audited(),
+    PrimaryKeyConstraint("deposit_id", "position"),
+    Index("ix_controls_flow", "flow"),
 )
 
 # --- what we send ----------------------------------------------------------------------------------------------------
@@ -364,6 +502,25 @@ commitments = Table(
     PrimaryKeyConstraint("snapshot_id", "number"),
     sqlite_with_rowid=False,
 )
+labels = Table(  # what an issuer calls the services of a recipient
+    "labels",
+    metadata,
+    _text("partner"),
+    _text("siret"),
+    _text("label"),  # plain: without accents, case, punctuation
+    _text("written"),  # as it was given
+    _text("code"),
+    PrimaryKeyConstraint("partner", "siret", "label"),
+)
+aliases = Table(  # what an issuer calls a recipient
+    "aliases",
+    metadata,
+    _text("partner"),
+    _text("alias"),
+    _text("written"),
+    _text("siret"),
+    PrimaryKeyConstraint("partner", "alias"),
+)
 declared = Table(  # what an operator declared: commitments unavailable, since when
     "declared",
     metadata,
@@ -423,7 +580,7 @@ lots = Table(
     metadata,
     Column("id", BIG, primary_key=True),
     _text("partner"),
-    _text("kind"),  # judge, deliver, daily, receive
+    _text("kind"),  # judge, deliver, daily, receive, tell
     _text("state"),  # claimed, done
     _count("attempt"),  # the fencing token
     Column("lease_until", BigInteger, nullable=False),  # milliseconds of machine time: no identity hangs on it
@@ -433,7 +590,7 @@ lots = Table(
 )
 ALONE = and_(  # work that one worker at a time may do, for one partner
     lots.c.state == literal_column("'claimed'"),
-    lots.c.kind.in_([literal_column("'daily'"), literal_column("'receive'")]),
+    lots.c.kind.in_([literal_column("'daily'"), literal_column("'receive'"), literal_column("'tell'")]),
 )
 Index("uq_lots_alone", lots.c.kind, lots.c.partner, unique=True, sqlite_where=ALONE, postgresql_where=ALONE)
 audit = Table(  # append-only, chained by hash: `pipeline.audit` says what a row covers, in which bytes
@@ -463,4 +620,4 @@ audit_heads = Table(  # where each chain ends: whoever appends holds this row
     _count("kept_sequence", BIG),
 )
 
-HEAD = "0004"  # the newest migration; a test compares it with the scripts
+HEAD = "0005"  # the newest migration; a test compares it with the scripts

@@ -32,7 +32,7 @@ def own(tmp_path: Path) -> Path:
     """Schemas of ours, as small as they can be."""
     folder = tmp_path / "xsd"
     folder.mkdir()
-    for name in ("facture-mixte", "facture-pivot", "flux-statut", "extension-aife"):
+    for name in ("facture-mixte", "facture-pivot", "flux-statut", "extension-aife", "actions-fournisseur"):
         text = (
             '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a" type="xs:date"/></xs:schema>'
         )
@@ -49,7 +49,7 @@ def test_the_folder_is_found_without_importing_the_package() -> None:
 
 def test_every_installed_file_has_the_digest_that_is_listed(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
     monkeypatch.setattr(artefacts, "own_folder", lambda: own)
-    assert self_check() == len(listed()) + 4 == 120
+    assert self_check() == len(listed()) + 5 == 121
 
 
 @pytest.mark.spec
@@ -140,7 +140,7 @@ def test_a_schema_is_loaded_once() -> None:
     assert schemas.explainer("facturx-minimum") is schemas.explainer("facturx-minimum")
 
 
-@pytest.mark.parametrize("name", ["mixed", "pivot", "statut", "extension-aife"])
+@pytest.mark.parametrize("name", ["mixed", "pivot", "statut", "extension-aife", "actions"])
 def test_our_own_schemas_are_found_and_a_missing_one_is_a_fault(name: str, own: Path, tmp_path: Path) -> None:
     assert InstalledSchemas(own=own).get(name).validate(etree.fromstring("<a>2026-01-01</a>"))
     with pytest.raises(Fault, match=r"our schema .* is missing"):

@@ -93,18 +93,22 @@ def test_the_bytes_are_those_of_the_documentation() -> None:
 def test_the_format_does_not_move() -> None:
     """Whoever changes a column, an order or a separator changes the hash of every chain that is kept somewhere."""
     every = [(table, 1, [list(range(len(columns)))]) for table, columns in COVERED.items()]
-    assert covered(every).digest == "9b7aacd237cf2a737ab4fc391d64648147f53d78f42dac1b08e61df66865bb30"
+    assert [table for table, _, _ in every[:11]][-1] == "reject_days"
+    assert covered(every[:11]).digest == "9b7aacd237cf2a737ab4fc391d64648147f53d78f42dac1b08e61df66865bb30"
+    # those of the life after integration came behind them: no earlier row covers one
+    assert covered(every).digest == "eda7389c105d11741afb6e0cd866fbb8317c58daa2bfa314332b60b3967932a4"
 
 
 UNCOVERED_COLUMNS = {  # they move on with the work, or are the number of the row that covers: `verify` has other lines for them
     "deposits": {"state", "fault", "faulted_by", "again", "attempt", "lot_id", "audited"},
     "verdicts": {"rejects_file", "audited"},
-    "invoices": {"judgement", "pending_since", "rejects_file", "decided"},
+    "invoices": {"judgement", "pending_since", "rejects_file", "decided", "status", "status_at", "routing"},
+    "changes": {"batch", "told", "audited"},  # which return told it: the group `told`
     "outbox": {"state", "lot_id", "audited"},
 }
 
 
-@pytest.mark.parametrize("name", [name for name in COVERED if name != "decided"])
+@pytest.mark.parametrize("name", [name for name in COVERED if name not in {"decided", "told"}])
 def test_every_column_of_a_covered_table_is_covered_or_named_here(name: str) -> None:
     """Whoever adds a column decides whether it is a word that was said."""
     columns = {column.name for column in tables.metadata.tables[name].columns}

@@ -10,6 +10,7 @@ from cli_samples import ARCHIVE, NOT_XML, REFUSED, SIMPLE, STATE
 
 from fixtures.case import flow_name
 from fixtures.make import ROOT
+from fixtures.reference import SERVICES
 from pipeline.cli import check
 from pipeline.cli.boundary import USAGE
 from pipeline.codes import official
@@ -97,6 +98,33 @@ def test_routing_is_judged_with_a_directory_only(cli):
     assert "RTG-*" not in told["not_judged"]
     assert "CMT-*" in told["not_judged"]
     assert told["directory"]["snapshot"] == "directory"
+
+
+def test_the_names_of_an_issuer_are_put_in_place_before_routing(cli, tmp_path):
+    named = ROOT / "warned" / "rtg-013" / "FSO1100A_WWW666_WWW6661100RTG013000000002"
+    without = cli("check", named, *DIRECTORY, "--format", "json")
+    said = cli("check", named, *DIRECTORY, "--mapping", ROOT / "mapping.csv", "--format", "json")
+    (told,) = said.objects
+    assert (without.code, said.code, told["state"]) == (1, 0, "IN_INTEGRE")
+    (invoice,) = told["invoices"]
+    assert (invoice["recipient"], invoice["service"]) == (SERVICES.siret, "DSI")
+    assert [(f["at"], f["value"]) for f in invoice["findings"] if f["rule"] == "RTG-013"] == [
+        ("BT-47", "Client-0042"), ("BT-10", "Informatique"),
+    ]  # fmt: skip
+    shown = cli("check", named, *DIRECTORY, "--mapping", ROOT / "mapping.csv", "--infos").out
+    assert "« Informatique » (service) est remplacé par DSI" in " ".join(shown.split())
+
+
+def test_a_mapping_that_cannot_be_read_names_its_lines_and_needs_a_directory(cli, tmp_path):
+    wrong = tmp_path / "noms.csv"
+    wrong.write_text("kind;siret;written;code\nlabel;1;;\nalias;x;a;\n", encoding="utf-8")
+    said = cli("check", ROOT / SIMPLE, *DIRECTORY, "--mapping", wrong, "--lang", "en")
+    assert said.code == USAGE
+    assert [line.partition(":")[0] for line in said.err.splitlines()] == [
+        "noms.csv, line 2, column written", "noms.csv, line 3, column siret",
+    ]  # fmt: skip
+    said = cli("check", ROOT / SIMPLE, "--mapping", wrong)
+    assert (said.code, "--directory CHEMIN" in said.err) == (USAGE, True)
 
 
 def test_a_directory_that_cannot_be_read_is_one_sentence(cli, tmp_path):

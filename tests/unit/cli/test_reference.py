@@ -152,6 +152,12 @@ def test_a_partner_is_added_with_all_that_may_be_said_of_it(cli, home):
         assert part in words
 
 
+def test_a_connection_that_only_deposits_has_no_role(cli, home):
+    assert cli("partners", "add", "DEF456", "--name", "Second", "--roles", "none", "--home", home).code == 0
+    (told,) = cli("partners", "show", "DEF456", "--format", "json", "--home", home).objects
+    assert told["roles"] == []
+
+
 def test_a_partner_of_which_nothing_is_said_has_every_open_code_and_no_right(cli, home):
     cli("partners", "add", "ABC123", "--name", "X", "--home", home)
     words = " ".join(cli("partners", "show", "ABC123", "--home", home).out.split())

@@ -27,8 +27,9 @@ from flow_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.flows import STATUS_FILE
 from pipeline.identify import open_member
-from pipeline.model import Kind
+from pipeline.model import Kind, Lane
 from pipeline.returns import message
 from pipeline.terms import CTC, FlowLimits, Switches, Terms
 
@@ -147,7 +148,7 @@ def test_xml_is_known_in_every_allowed_encoding(encoding):
         (sheet(), "stylesheet"),
         (b"UNA:+.? 'UNB+UNOA:1+x'", "EDIFACT"),
         (b"UNB+UNOA:1+x'", "EDIFACT"),
-        (b"<CPPStatut/>", "CPPStatut"),
+        (b'<CPPStatut xmlns="urn:x"/>', "CPPStatut"),
         (b"<CPPFacturePivot/>", "CPPFacturePivot"),
     ],
 )
@@ -158,9 +159,29 @@ def test_a_root_that_is_no_invoice_is_refused(content, root):
     assert identified.findings == ()  # it is the member that is refused
 
 
-def test_a_status_file_is_told_that_statuses_are_not_taken_in_yet():
-    assert "not taken in yet" in only(seen(b"<CPPStatut/>"), "IDN-001").facts["why"]
-    assert "pas encore" in only(seen(b"<CPPStatut/>"), "IDN-001").facts["why_fr"]
+@pytest.mark.parametrize("flow", [name(), name("FSO1200A"), name("FSO1101A"), "FEN4711A" + name()[8:], "status.xml"])
+def test_a_status_file_is_taken_under_any_interface(flow):
+    identified = seen(b"<CPPStatut/>", flow, partner="ABC123" if flow != "status.xml" else "")
+    assert (identified.lane, identified.interface, rules(identified)) == (Lane.STATUSES, STATUS_FILE, [])
+    assert [m.kind for m in identified.members] == [Kind.STATUS]
+
+
+def test_the_flow_name_of_a_status_file_is_held_to_the_application_code():
+    assert rules(seen(b"<CPPStatut/>", "FSO1200A_ABC123_XYZ9991200000000000000001")) == ["FLW-003"]
+    assert rules(seen(b"<CPPStatut/>", "FSO1200A_ABC123_ABC123")) == ["FLW-001"]
+
+
+def test_without_a_role_no_status_is_taken():
+    found = only(seen(b"<CPPStatut/>", terms=Terms(roles=())), "IDN-001")
+    assert "role recipient or accountant" in found.facts["why"]
+    assert "rôle destinataire ou comptable" in found.facts["why_fr"]
+
+
+def test_status_files_may_come_in_an_archive_of_their_own():
+    alone = seen(tar_gz(("a.xml", b"<CPPStatut/>"), ("b.xml", b"<CPPStatut/>")))
+    assert (alone.lane, alone.interface, rules(alone)) == (Lane.STATUSES, STATUS_FILE, [])
+    mixed = seen(tar_gz(("a.xml", b"<CPPStatut/>"), ("b.xml", ubl())))
+    assert (mixed.lane, rules(mixed)) == (Lane.INVOICES, ["ENV-006"])
 
 
 def test_a_hostile_root_name_is_cut():
@@ -274,8 +295,47 @@ def test_a_code_of_another_letter_is_announced_as_it_is_written():
     assert (identified.announced, rules(identified)) == ("FSO1100B", ["FLW-002"])
 
 
-def test_a_file_of_ours_that_is_not_open_yet_is_not_called_a_wrong_type():
-    assert rules(seen(b"action;number", "ACT9001A_ABC123_ABC1239001000000000000001")) == ["FLW-002"]
+ACTIONS, CONTROL = "ACT9001A_ABC123_ABC1239001000000000000001", "CTL9002A_ABC123_ABC1239002000000000000001"
+
+
+@pytest.mark.parametrize(
+    ("flow", "content", "kind", "lane"),
+    [
+        (ACTIONS, b"action;number", Kind.ACTIONS, Lane.ACTIONS),
+        (ACTIONS, b"<x/>", Kind.ACTIONS, Lane.ACTIONS),
+        (CONTROL, b"flux;sha256", Kind.CONTROL, Lane.CONTROL),
+        (CONTROL, "flux;sha256".encode("utf-16"), Kind.CONTROL, Lane.CONTROL),
+    ],
+)
+def test_a_file_of_ours_is_known_by_its_flow_name_before_its_content(flow, content, kind, lane):
+    identified = seen(content, flow)
+    assert (identified.lane, identified.interface, rules(identified)) == (lane, flow[:8], [])
+    assert [m.kind for m in identified.members] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("flow", "content", "rule"),
+    [
+        (ACTIONS, b"%PDF-1.7", "IDN-002"),
+        (ACTIONS, b"\x00\x01\x02\x03", "FLW-014"),
+        (CONTROL, b"PK\x03\x04", "FLW-014"),
+        (ACTIONS, b"", "FLW-008"),
+    ],
+)
+def test_what_no_file_of_ours_can_be_is_refused(flow, content, rule):
+    identified = seen(content, flow)
+    assert rules(identified) == [rule]
+    assert identified.is_refused
+
+
+def test_an_archive_of_actions_brings_what_they_name():
+    identified = seen(tar_gz((ACTIONS + ".csv", b"action;"), ("bon.csv", b"x"), ("bon.pdf", b"%PDF-1.7")), ACTIONS)
+    assert [m.kind for m in identified.members] == [Kind.ACTIONS, Kind.ENCLOSED, Kind.ENCLOSED]
+    alone = seen(tar_gz(("bon.pdf", b"%PDF-1.7"), ("actions.csv", b"action;")), ACTIONS)
+    assert [m.kind for m in alone.members] == [Kind.ENCLOSED, Kind.ACTIONS]
+    for files in ((("a.csv", b"action;"), ("b.csv", b"x")), (("bon.pdf", b"%PDF-1.7"),)):
+        assert rules(seen(tar_gz(*files), ACTIONS)) == ["IDN-001"]
+    assert rules(seen(tar_gz(("a.csv", b"flux;")), CONTROL)) == ["IDN-002"]
 
 
 def test_a_bare_file_given_to_check_needs_no_flow_name():

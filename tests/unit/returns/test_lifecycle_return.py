@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime
 
+import pytest
+
 from pipeline.lifecycle import Status
 from pipeline.returns import lifecycle_return, names
 from pipeline.returns.lifecycle_return import InvoiceNamed, StatusEntry
@@ -112,3 +114,46 @@ def test_what_is_read_back_is_what_was_told(build, valid):
         date.fromisoformat(tree.findtext(".//DateFacture")),
     )
     assert read == entry.invoice
+
+
+CHANGED = InvoiceNamed("1", "12345678900011", "Ateliers", "", "99986401570264", "Commune", "S1", "", "F-7", None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "comment", "told"),
+    [
+        ("SE_ERR", "mauvais service", "SE_ERR : mauvais service"),
+        ("SE_ERR", "SE_ERR : service fermé", "SE_ERR : service fermé"),
+        ("SE_ERR", "", "SE_ERR"),
+        ("", "mauvais service", "mauvais service"),
+        ("", "", None),
+        ("", "x" * 255, "x" * 255),
+        ("", "x" * 256, "x" * 254 + "…"),
+        ("SE_ERR", "x" * 255, "SE_ERR : " + "x" * 245 + "…"),
+    ],
+)
+def test_the_code_of_a_reason_comes_first_and_no_comment_is_longer_than_receivers_read(valid, reason, comment, told):
+    entry = lifecycle_return.of_change(
+        CHANGED, Status.TO_RECYCLE, WHEN, set_by="recipient", reason=reason, comment=comment
+    )
+    tree = valid("flux-statut.xsd", render([entry]))
+    assert tree.findtext(".//Commentaire") == told
+    assert len(told or "") <= lifecycle_return.COMMENT_MAX
+    assert tree.findtext(".//ComplementStatut") == (reason or None)
+
+
+@pytest.mark.parametrize(
+    ("set_by", "producer"),
+    [
+        ("recipient", "99986401570264"),
+        ("accountant", "99986401570264"),
+        ("supplier", "12345678900011"),
+        ("platform", "CPP001"),
+    ],
+)
+def test_whose_word_a_change_is_stands_there_by_an_identifier_of_the_invoice(valid, set_by, producer):
+    """Never by the application code of another connection."""
+    entry = lifecycle_return.of_change(CHANGED, Status.MANDATED, WHEN, set_by=set_by, mandate="M-2026-88")
+    tree = valid("flux-statut.xsd", render([entry]))
+    assert tree.xpath("//Producteur/@Id") == [producer]
+    assert tree.findtext(".//IdMandatDP") == "M-2026-88"

@@ -3,13 +3,14 @@
 import base64
 import io
 import zipfile
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from pipeline import model as m
 from pipeline.ports import Fault
-from pipeline.returns import names, pivot
+from pipeline.returns import names, pivot, pivot_invoice
 from pipeline.returns.pivot import PivotAttachment
 from pipeline.returns.pivot_attachments import zipped
 from pipeline.terms import PivotLimits
@@ -376,6 +377,48 @@ def test_the_same_invoice_gives_the_same_bytes(build):
 def test_hostile_texts_never_break_the_file(written, build):
     tree = written(build.invoice(service_name=build.text("]]><PJ>&\x00\r\ud800"), payment_note=build.text("<!--")))
     assert texts(tree, "NomService", "ModePaiement/Libelle") == ["]]><PJ>&\\x00\\x0d\\ud800", "<!--"]
+
+
+# --- mapped after it was read ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ["", "DRH & Cie"])
+@pytest.mark.parametrize(
+    "given", [{}, {"service": m.Places()}, {"recipient": m.Party(name=Text("<Client>", "", "", 0))}]
+)
+def test_a_unit_leaves_with_the_recipient_and_service_that_its_invoice_was_mapped_to(build, valid, service, given):
+    """Its head alone is written anew; all that follows stays byte for byte."""
+    sink = io.BytesIO()
+    invoice = build.invoice(**given)
+    pivot.unit(invoice, [], build.received(), "FSO1100A", XML, MEMBER, sink, is_to_be_mapped=True)
+    before = sink.getvalue()
+    head, rest = (
+        before[: before.index(pivot_invoice.DEBTOR_END) + 40],
+        before[before.index(pivot_invoice.DEBTOR_END) + 40 :],
+    )
+    after = pivot_invoice.mapped(head, "12345678200051", service) + rest
+    tree = valid("facture-pivot.xsd", whole(after))
+
+    assert texts(tree, "Debiteur/Identifiant", "Debiteur/CodeService") == ["12345678200051", service or None]
+    assert tree.findtext(".//Debiteur/Nom") == (invoice.recipient.name.text if invoice.recipient.name else None)
+    assert texts(tree, "Renvoi") == ["Non"]
+    ends = [one.partition(b"<Debiteur>")[0] + one.partition(b"</Debiteur>")[2] for one in (before, after)]
+    assert ends[0] == ends[1]
+
+
+def test_what_may_be_mapped_is_all_that_a_unit_may_lack(build):
+    nameless = build.invoice(recipient=m.Party(), service=m.Places(Text("x" * 101, "BT-10", "", 0)))
+    sink = io.BytesIO()
+    pivot.unit(nameless, [], build.received(), "FSO1100A", XML, MEMBER, sink, is_to_be_mapped=True)
+    assert sink.getvalue()
+    with pytest.raises(Fault, match="BT-10, BT-47"):
+        pivot.unit(nameless, [], build.received(), "FSO1100A", XML, MEMBER, sink)
+    with pytest.raises(Fault, match="BT-1 "):
+        pivot.unit(
+            replace(nameless, number=None), [], build.received(), "FSO1100A", XML, MEMBER, sink, is_to_be_mapped=True
+        )
+    with pytest.raises(AssertionError):
+        pivot_invoice.mapped(b"<Debiteur>", "1", "")
 
 
 # --- the parts ------------------------------------------------------------------------------------------------------

@@ -136,6 +136,18 @@ def test_nothing_is_told_of_another_partners_deposit():
     assert "2026-11-2" not in repr(settled.findings)
 
 
+def test_of_a_number_of_ones_own_that_was_rejected_it_is_said_that_it_is_never_free_again():
+    rejected = replace(OWNER, status="05")
+    settled = duplicates.settle(judged(an_invoice()), rejected, RECEIVED, TERMS)
+
+    assert told([settled]) == [["DUP-001", "DUP-004"]]
+    assert settled.findings[1].facts == {"number": "F-1", "state": "05 REJETEE"}
+    assert settled.outcome is InvoiceOutcome.REFUSED
+    assert told([duplicates.settle(judged(an_invoice()), replace(rejected, partner="XYZ999"), RECEIVED, TERMS)]) == [
+        ["DUP-001"]
+    ]
+
+
 def test_nothing_is_settled_without_an_owner_or_a_number_or_for_a_refused_invoice():
     refused = judged(an_invoice(), InvoiceOutcome.REFUSED)
     unnumbered = judged(an_invoice(number=None))

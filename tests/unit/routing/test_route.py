@@ -17,7 +17,7 @@ TABLES = (
     *issuer.ISSUER, *recipient.CHECK_DIGIT, *recipient.UNKNOWN, *recipient.KNOWN, *service.SERVICE, *requirement.REQUIREMENT,
     *commitment.COMMITMENT, *commitment.WAITING, *works.WORKS,
 )  # fmt: skip
-ELSEWHERE = {"RTG-006", "RTG-013"}  # a fault; the mapping of labels comes later
+ELSEWHERE = {"RTG-006", "RTG-013"}  # a fault; said of what was mapped before routing
 NOT_COLLECTED = {f"WRK-{n:03d}" for n in range(4, 10)}
 
 

@@ -21,6 +21,7 @@ down_revision = "0002"
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # compared in byte order on both engines
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 COVERED = ("deposits", "verdicts", "decisions", "outbox", "reject_days", "shadows", "operations")
+THERE = (*COVERED, "invoices", "decided", "findings", "transitions")  # what a chain covers that begins here
 
 
 def text(name: str) -> "sa.Column[str]":
@@ -66,7 +67,7 @@ def upgrade() -> None:
     if db.dialect.name == "postgresql":
         op.alter_column("transitions", "audited", type_=sa.BigInteger())
     op.execute("UPDATE transitions SET audited = 0")  # what the earlier chain covered is covered by the beginning
-    audit.begin(db, datetime.now(UTC), earlier)
+    audit.begin(db, datetime.now(UTC), earlier, THERE)
 
 
 def _earlier(db: sa.Connection) -> dict[str, dict[str, Any]]:
