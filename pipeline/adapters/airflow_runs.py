@@ -3,19 +3,14 @@
 What it refuses or does not answer is an `OSError` (`Unreachable`): nobody may read it as "no run failed".
 """
 
-import http.client
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from pipeline.adapters.system_errors import Unreachable
-from pipeline.ports import Said
+from pipeline.adapters.airflow_rest import MOST, AirflowRest
 
-TIMEOUT_S = 15
-MOST = 100  # rows a page
 PAGES = 50  # of one DAG and one day: more runs than that are counted up to there
 TAG = "edi"
 _CRON = 5  # fields
@@ -43,8 +38,7 @@ class Viewer:
     """Airflow's API server, as an account of the role Viewer sees it. `url`: http(s)://host:port, maybe with a path."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
-        self._parts, self._user, self._password = urlsplit(url), user, password
-        self._token = ""
+        self._rest = AirflowRest(url, user, password)
 
     def between(self, start: datetime, end: datetime) -> Runs:
         """The runs of our DAGs that were due from `start` to before `end`, both aware."""
@@ -64,40 +58,10 @@ class Viewer:
 
     def _pages(self, path: str, key: str) -> Iterator[Any]:
         for page in range(PAGES):
-            rows = self._ask(f"{path}limit={MOST}&offset={page * MOST}").get(key)
-            if not isinstance(rows, list):
-                raise Unreachable(_refused(path, key))
+            rows = self._rest.rows(f"{path}limit={MOST}&offset={page * MOST}", key)
             yield from rows
             if len(rows) < MOST:
                 return
-
-    def _ask(self, path: str) -> dict[str, Any]:
-        if not self._token:
-            body = json.dumps({"username": self._user, "password": self._password})
-            self._token = str(self._send("POST", "/auth/token", body).get("access_token", ""))
-        return self._send("GET", path)
-
-    def _send(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
-        host, port = self._parts.hostname or "", self._parts.port
-        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(host, port, timeout=TIMEOUT_S)
-        headers = {"Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        try:
-            connection.request(method, f"{self._parts.path.rstrip('/')}{path}", body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status >= http.client.BAD_REQUEST:
-                raise Unreachable(_refused(path, str(answer.status)))
-            told = json.loads(content)
-        except (http.client.HTTPException, ValueError) as error:
-            raise Unreachable(_refused(path, type(error).__name__)) from error
-        finally:
-            connection.close()
-        if not isinstance(told, dict):
-            raise Unreachable(_refused(path, type(told).__name__))
-        return told
 
 
 def _is_daily(summary: str) -> bool:
@@ -108,8 +72,3 @@ def _is_daily(summary: str) -> bool:
     """
     words = summary.split()
     return len(words) >= _CRON and words[-3:] == ["*", "*", "*"]
-
-
-def _refused(path: str, what: str) -> Said:
-    path = path.partition("?")[0]
-    return Said(f"l'API d'Airflow répond {what} à {path}", f"the API of Airflow answers {what} to {path}")

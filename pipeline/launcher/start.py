@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.adapters import airflow_metadata
+from pipeline.adapters.airflow_rest import Denied
 from pipeline.adapters.dependencies import require
 from pipeline.adapters.system_errors import why
 from pipeline.launcher import components, processes, record
@@ -19,7 +20,7 @@ from pipeline.launcher.environment import IO_SLOTS, LOOPBACK, cpu_slots, databas
 from pipeline.launcher.keys import keys, passwords, passwords_file
 from pipeline.launcher.place import airflow_home, alone, dags_folder, log_file, record_file
 from pipeline.launcher.record import Run
-from pipeline.launcher.rest import Api, Denied
+from pipeline.launcher.rest import Api
 from pipeline.launcher.stop import end
 from pipeline.ports import Fault, Said
 from pipeline.settings import Settings

@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 
 from pipeline import launcher
+from pipeline.adapters.airflow_rest import Denied
 from pipeline.adapters.system_errors import Unreachable
 from pipeline.cli.boundary import run as command
 from pipeline.launcher import components, environment, keep, keys, place, processes, record, start, stop
 from pipeline.launcher.keep import Keeper
 from pipeline.launcher.processes import MARK, Process
 from pipeline.launcher.record import Component, Run
-from pipeline.launcher.rest import Api, Denied
+from pipeline.launcher.rest import Api
 from pipeline.ports import Fault, Said
 from pipeline.settings import Settings, load
 

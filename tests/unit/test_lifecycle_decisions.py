@@ -131,7 +131,11 @@ def test_nothing_leaves_an_end_of_the_picture() -> None:
 # --- status files -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("actors", [frozenset(), frozenset({"recipient"}), frozenset({"accountant"}), BOTH], ids=str)
+@pytest.mark.parametrize(
+    "actors",
+    [frozenset(), frozenset({"recipient"}), frozenset({"accountant"}), BOTH],
+    ids=["nobody", "recipient", "accountant", "both"],
+)
 def test_a_recipient_sets_what_the_picture_allows_to_its_roles_and_nothing_else(actors: frozenset[str]) -> None:
     """13 statuses times 13, for each set of roles a connection can have."""
     applied = set()
