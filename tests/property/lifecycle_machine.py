@@ -373,7 +373,9 @@ class LifecycleMachine(RuleBasedStateMachine):
         assert isinstance(when, datetime)
         if bill is None or bill.receiver != sender or bill.status in {"", "37"}:  # as good as unknown
             return "refused"
-        if (status, when) in {*bill.history, *bill.events}:
+        if any(
+            code == status and when in {at, at.replace(microsecond=0)} for code, at in (*bill.history, *bill.events)
+        ):
             return "repeated"
         if when > self.now:
             return "refused"
@@ -387,7 +389,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             return "refused"
         if status in NEEDS_REASON and not entry.reason:
             return "refused"
-        bill.history.append((status, when))
+        bill.history.append((status, max(when, bill.since)))  # in the second of the change before: behind it
         return "applied"
 
     def _act(self, bill: Bill, action: str, place: tuple[str, str, str]) -> Act:

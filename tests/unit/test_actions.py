@@ -348,7 +348,7 @@ def test_the_invoices_that_the_rows_name_are_asked_for_with_those_of_the_chain()
 
 def test_what_is_routed_again_is_told_before_the_reference_rows_are_fetched():
     given = read(row(recipient=BOTH, service="S"), row(ActionKind.COMPLETE, "F-2", 2), row(number="F-9", rank=3))
-    (asked,) = actions.routed(given, (standing(), standing("F-2", "06", deposit_id=8)))
+    (asked,) = actions.routed(given, ISSUER, (standing(), standing("F-2", "06", deposit_id=8)))
     assert (asked.recipient.text, asked.service.text, asked.supplier.identifier.text) == (BOTH, "S", SUPPLIER)
 
 
