@@ -3,12 +3,15 @@
 import io
 import os
 import tarfile
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 from pipeline import runner
 from pipeline.adapters.clock import FixedClock
+from pipeline.adapters.ledger import Ledger
 from pipeline.adapters.ledger.rows import Partner
 from pipeline.model import DepositRight
 from pipeline.running.home import Home
@@ -141,11 +144,25 @@ def open_home(
     path.mkdir(parents=True, exist_ok=True)
     given = settings or load(path, ours="CPP001", readers=2)
     clock = FixedClock(at)
+    ledger = path / "ledger.sqlite"
+    if not given.ledger.url and not ledger.exists():
+        os.close(os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        ledger.write_bytes(_empty_ledger())
     return (
         runner.open_home(path, given, clock=clock, reader=reader)
         if reader
         else runner.open_home(path, given, clock=clock)
     )
+
+
+@cache
+def _empty_ledger() -> bytes:
+    """What the migrations make of nothing: they take longer than most tests."""
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        ledger = Ledger.at(Path(folder) / "ledger.sqlite")
+        ledger.migrate()
+        ledger.close()
+        return (Path(folder) / "ledger.sqlite").read_bytes()
 
 
 def ready_home(path: Path, at: datetime = NOON, *, day: date = date(2026, 11, 1), reader: tuple[str, ...] = ()) -> Home:
