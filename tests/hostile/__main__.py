@@ -13,6 +13,8 @@ from pathlib import Path
 from hostile import campaign, mutated
 from hostile.canary import listening
 from hostile.case import Case, Site
+from hostile.change_cases import CASES, ChangeCase
+from hostile.changes_read import answered, with_tools
 from hostile.corpus import FILES
 from hostile.drops import GROWING, POSSIBLE
 from hostile.ground import Ran, prepared
@@ -46,12 +48,13 @@ def _corpus(folder: Path, *, is_quick: bool) -> list[str]:
     files = [one for one in FILES if not (is_quick and one.heavy)]
     dropped = [one for one in POSSIBLE if not (is_quick and one.heavy)]
     wrong: campaign.Unexpected = {}
-    _check(files, folder, wrong)
+    changes = [one for one in CASES if not (is_quick and one.heavy)]
+    _check(files, changes, folder, wrong)
     with prepared(folder / "ground") as ground:
         by_runner, runs = campaign.through_runner(ground, files, dropped)
     for case, sentences in by_runner.items():
         wrong.setdefault(case, []).extend(f"runner: {one}" for one in sentences)
-    row_of = {one.id: one.row for one in (*files, *dropped, GROWING)}
+    row_of = {one.id: one.row for one in (*files, *dropped, GROWING, *changes)}
     print(f"{_table(row_of, wrong)}\n{_runs(runs)}")
     gone = [named for several in ELSEWHERE.values() for named in several if not is_there(named)]
     bare = sorted(set(ROWS) - set(row_of.values()) - set(ELSEWHERE))
@@ -59,8 +62,8 @@ def _corpus(folder: Path, *, is_quick: bool) -> list[str]:
     return [*(f"{case}: {one}" for case, sentences in wrong.items() for one in sentences), *bare, *gone]
 
 
-def _check(files: Sequence[Case], folder: Path, wrong: campaign.Unexpected) -> None:
-    """Every file through `check`, one after the other."""
+def _check(files: Sequence[Case], changes: Sequence[ChangeCase], folder: Path, wrong: campaign.Unexpected) -> None:
+    """Every file through `check`, one after the other; files of changes as the runner decides them."""
     (folder / "outside").mkdir()
     (folder / "secret").write_text("secret", "ascii")
     with listening() as canary, campaign.offline() as judge:
@@ -70,9 +73,13 @@ def _check(files: Sequence[Case], folder: Path, wrong: campaign.Unexpected) -> N
             found = campaign.check(case, folder, site, judge)
             if found:
                 wrong.setdefault(case.id, []).extend(f"check: {one}" for one in found)
+        tools = with_tools()
+        for one in changes:
+            if found := answered(one, site, tools):
+                wrong.setdefault(one.id, []).extend(found)
         if canary.hits or any(site.outside.iterdir()):
             wrong["the canary"] = [*canary.hits, *(path.name for path in site.outside.iterdir())]
-    print(f"{len(files)} files through check in {time.monotonic() - began:.0f} s")
+    print(f"{len(files)} files through check, {len(changes)} files of changes, in {time.monotonic() - began:.0f} s")
 
 
 def _table(row_of: dict[str, str], wrong: campaign.Unexpected) -> str:

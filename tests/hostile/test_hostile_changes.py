@@ -1,7 +1,5 @@
 """Hostile files of changes: read and decided one by one, then all at once through the runner; no invoice moves."""
 
-import io
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,31 +9,25 @@ from hostile import watched
 from hostile.canary import Canary, listening
 from hostile.case import Site
 from hostile.change_cases import CASES, ChangeCase
+from hostile.changes_read import answered, with_tools
 from hostile.drops import Inbox
-from hostile.ground import NOON, OTHER, Ground, prepared
+from hostile.ground import OTHER, Ground, prepared
 from services import missing
 
 from fixtures.case import PARTNER
-from pipeline import actions, judge, runner, status_intake
-from pipeline.adapters.artefacts import InstalledSchemas
+from pipeline import runner
 from pipeline.adapters.ledger.rows import Partner
-from pipeline.adapters.rule_engines import RuleEngines
-from pipeline.model import JudgedRow, Known, Lane, Read, Received
 from pipeline.ports import Tools
-from pipeline.reconcile import control
 from pipeline.settings import load
-from pipeline.terms import Terms
 
 QUICK = tuple(one for one in CASES if not one.heavy)
 HEAVY = tuple(one for one in CASES if one.heavy)
-TERMS = Terms()
 SMALL_BYTES = 200_000  # what weighs more is read one by one above
-ROLES = frozenset({"recipient", "accountant"})
 
 
 @pytest.fixture(scope="module")
 def tools() -> Tools:
-    return Tools(InstalledSchemas(), RuleEngines(), TERMS)
+    return with_tools()
 
 
 @pytest.fixture(scope="module")
@@ -49,53 +41,6 @@ def site(canary: Canary, tmp_path: Path) -> Site:
     (tmp_path / "outside").mkdir()
     (tmp_path / "secret").write_text("secret of the tests", "ascii")
     return Site(canary.url, tmp_path / "secret", tmp_path / "outside")
-
-
-def read(case: ChangeCase, document: bytes, tools: Tools) -> Read:
-    received = Received(PARTNER, case.name, "0" * 64, len(document), NOON)
-    return judge.read(received, io.BytesIO(document), io.BytesIO(), io.BytesIO(), tools)
-
-
-def decided(found: Read) -> tuple[JudgedRow, ...]:
-    """Where no invoice is known."""
-    if found.is_refused:
-        return ()
-    match found.lane:
-        case Lane.STATUSES:
-            return status_intake.decide(found, ROLES, PARTNER, (), NOON, TERMS)
-        case Lane.ACTIONS:
-            return actions.decide(found, PARTNER, (), Known(None), NOON, TERMS)
-        case Lane.CONTROL:
-            return control.decide(found, TERMS)
-        case Lane.INVOICES:
-            return ()
-
-
-def answered(case: ChangeCase, site: Site, tools: Tools) -> list[str]:
-    """What is not as the case expects it."""
-    document = case.make(site)
-    began = time.process_time()
-    found = read(case, document, tools)
-    rows = decided(found)
-    seconds = time.process_time() - began
-    every = [
-        *found.findings,
-        *(f for one in found.members for f in one.findings),
-        *(f for one in rows for f in one.findings),
-    ]
-    refused, warned = {f.rule for f in every if f.refuses}, {f.rule for f in every if f.severity.value == "warning"}
-    wrong = []
-    if refused != set(case.rules):
-        wrong.append(f"refused by {sorted(refused)}, expected {sorted(case.rules)}")
-    if warned != set(case.warned):
-        wrong.append(f"warned by {sorted(warned)}, expected {sorted(case.warned)}")
-    if len(rows) != case.rows:
-        wrong.append(f"{len(rows)} rows, expected {case.rows}")
-    if any(one.changes or one.event or one.handling or one.rerouted for one in rows):
-        wrong.append("something changes")
-    if seconds > case.seconds:
-        wrong.append(f"took {seconds:.1f} s of {case.seconds}")
-    return wrong
 
 
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.id)
