@@ -146,8 +146,7 @@ def open_home(
     clock = FixedClock(at)
     ledger = path / "ledger.sqlite"
     if not given.ledger.url and not ledger.exists():
-        os.close(os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        ledger.write_bytes(_empty_ledger())
+        empty_ledger(ledger)
     return (
         runner.open_home(path, given, clock=clock, reader=reader)
         if reader
@@ -155,9 +154,15 @@ def open_home(
     )
 
 
+def empty_ledger(path: Path) -> None:
+    """The ledger that the migrations make of nothing, as a new home has it: for its owner alone."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(_migrated())
+
+
 @cache
-def _empty_ledger() -> bytes:
-    """What the migrations make of nothing: they take longer than most tests."""
+def _migrated() -> bytes:
+    """Made once: the migrations take longer than most tests."""
     with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
         ledger = Ledger.at(Path(folder) / "ledger.sqlite")
         ledger.migrate()

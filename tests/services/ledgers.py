@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from integration.homes import empty_ledger
 
 from pipeline.adapters.ledger import Ledger
 
@@ -20,7 +21,7 @@ def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Call
     """Opens the same ledger again, as another process would."""
     opened: list[Ledger] = []
     if request.param == "sqlite":
-        Ledger.at(tmp_path / "ledger.sqlite").migrate()
+        empty_ledger(tmp_path / "ledger.sqlite")
 
         def open_one() -> Ledger:
             opened.append(Ledger.at(tmp_path / "ledger.sqlite"))
