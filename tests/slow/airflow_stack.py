@@ -26,7 +26,8 @@ from slow.machines import settings_toml
 
 from fixtures import batch
 from pipeline import runner
-from pipeline.launcher import keys, place, record, rest
+from pipeline.adapters.airflow_rest import AirflowRest
+from pipeline.launcher import keys, place, record
 from pipeline.model import DepositRight
 
 COMMAND = Path(sys.executable).with_name("chorus-edi")
@@ -80,7 +81,8 @@ class Stack:
     def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """One request to Airflow's API, as its administrator: `path` begins behind /api/v2/."""
         passwords, _ = keys.passwords(place.airflow_home(self.home))
-        return rest.Api(self.run().port, passwords["admin"])._ask(method, f"/api/v2/{path}", body)
+        server = AirflowRest(f"http://127.0.0.1:{self.run().port}", "admin", passwords["admin"])
+        return server.ask(method, f"/api/v2/{path}", body)
 
     def add_partner(self, code: str) -> None:
         """One more partner, on the server and in the ledger."""
