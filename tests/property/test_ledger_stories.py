@@ -9,7 +9,7 @@ from services.postgres import PostgresServer
 
 QUICK, QUICK_STEPS = 20, 25
 ON_SERVER = 3
-SLOW, SLOW_STEPS = 100, 50
+SLOW, SLOW_STEPS = 60, 50
 
 
 def test_the_ledger_does_what_its_model_says() -> None:
