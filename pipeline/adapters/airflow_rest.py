@@ -15,6 +15,7 @@ from pipeline.ports import Said
 FAILED = 500  # and above: the server's own trouble
 TIMEOUT_S = 15  # it has one process, and a busy machine
 MOST = 100  # rows a page
+ANSWER_BYTES_MAX = 16 << 20  # a page of a hundred rows has some hundred kilobytes
 HEALTH = "/api/v2/monitor/health"  # the one page that asks for no account
 
 
@@ -53,7 +54,9 @@ class AirflowRest:
             written = json.dumps(body) if body is not None else None
             connection.request(method, f"{self._parts.path.rstrip('/')}{path}", written, headers)
             answer = connection.getresponse()
-            content = answer.read()
+            content = answer.read(ANSWER_BYTES_MAX + 1)
+            if len(content) > ANSWER_BYTES_MAX:
+                raise Unreachable(_refused(path, f"> {ANSWER_BYTES_MAX}"))
             if answer.status >= http.client.BAD_REQUEST:
                 said = _refused(path, str(answer.status))
                 raise Unreachable(said) if answer.status >= FAILED else Denied(said)

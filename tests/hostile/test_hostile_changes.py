@@ -1,12 +1,11 @@
 """Hostile files of changes: read and decided one by one, then all at once through the runner; no invoice moves."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hostile import watched
-from hostile.canary import Canary, listening
+from hostile.canary import Canary
 from hostile.case import Site
 from hostile.change_cases import CASES, ChangeCase
 from hostile.changes_read import answered, with_tools
@@ -28,19 +27,6 @@ SMALL_BYTES = 200_000  # what weighs more is read one by one above
 @pytest.fixture(scope="module")
 def tools() -> Tools:
     return with_tools()
-
-
-@pytest.fixture(scope="module")
-def canary() -> Iterator[Canary]:
-    with listening() as opened:
-        yield opened
-
-
-@pytest.fixture
-def site(canary: Canary, tmp_path: Path) -> Site:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "secret").write_text("secret of the tests", "ascii")
-    return Site(canary.url, tmp_path / "secret", tmp_path / "outside")
 
 
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.id)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hostile import campaign, mutated, watched
-from hostile.canary import Canary, listening
+from hostile.canary import Canary
 from hostile.case import Case, Outcome, Site, differences
 from hostile.corpus import FILES
 from hostile.drops import DROPS, POSSIBLE
@@ -27,19 +27,6 @@ HEAVY = tuple(one for one in FILES if one.heavy)
 def judge() -> Iterator[campaign.Offline]:
     with campaign.offline() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def canary() -> Iterator[Canary]:
-    with listening() as opened:
-        yield opened
-
-
-@pytest.fixture
-def site(canary: Canary, tmp_path: Path) -> Site:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "secret").write_text("secret of the tests", "ascii")
-    return Site(canary.url, tmp_path / "secret", tmp_path / "outside")
 
 
 @pytest.fixture(autouse=True)
