@@ -49,7 +49,9 @@ test: services check ## make check, then every test but the slow ones, with bran
 	@$(VENV)/bin/coverage report --fail-under=90
 
 test-slow: services ## Airflow with killed processes, the cluster with 2,000 invoices, crashes, hostile files, mutants
-	@$(PY) -m pytest -m slow --timeout 900 --durations 15
+	@$(BUILD_RULES)
+	@$(PY) -m pytest -m "slow and alone" --timeout 900 --durations 10
+	@$(PY) -m pytest -n 2 --dist loadfile -m "slow and not alone" --timeout 900 --durations 10
 
 cluster-test: services ## 20,000 invoices over SFTP by five partners, two Celery workers, one killed
 	@PYTHONPATH=tests $(PY) -m slow.cluster --invoices 20000

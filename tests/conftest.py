@@ -44,6 +44,7 @@ PROCESSES = {
     "test_launcher", "test_read_pool", "test_read_pool_hostile", "test_limits", "test_confinement", "test_mutants",
     "test_hostile_corpus", "test_crash_campaign", "test_ledger_stories", "test_ledger_audit", "test_lifecycle_stories",
 }  # fmt: skip
+ALONE = {"test_cluster", "test_airflow_up", "test_airflow_kills", "test_airflow_faults"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if folder == "dags":
             item.add_marker("airflow")
+        if folder == "dags" or item.path.stem in ALONE:
+            item.add_marker("alone")
         if item.path.stem in PROCESSES or (folder == "integration" and item.path.stem not in MAIN_WAY):
             item.add_marker("shell")
         if isinstance(item, pytest.Function) and any(

@@ -149,8 +149,7 @@ def serve(path: str, reader: Sequence[str]) -> None:
         told = jobs.recover(str(prepared.copy()), prepared.settings, reader)
     if told["bug"] or told["faults"] or told["red"]:
         raise SystemExit(f"the first run failed: {told}")
-    allowed = confinement.seen()  # what this machine allows is tried in a process of its own: once is enough
-    jobs.patch({"pipeline.adapters.confinement:seen": lambda: allowed})
+    confinement.seen()  # tried in a process of its own; those that are forked here know it
     with suppress(ImportError):  # extras, for the parts that need them
         import boto3  # noqa: F401
         import paramiko  # noqa: F401

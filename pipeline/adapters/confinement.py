@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from pipeline.adapters import kernel
@@ -122,8 +123,12 @@ def walls(readable: Iterable[Path] = (), *, has_namespace: bool = False) -> Wall
     return Walls(Confinement(True, has_namespace, version, bool(program)), rules, program)
 
 
+@cache
 def seen() -> Confinement:
-    """The walls that a reader of this machine gets, tried in a process of its own; none where that fails."""
+    """The walls that a reader of this machine gets, tried in a process of its own; none where that fails.
+
+    Tried once: what a kernel allows does not change while a process lives.
+    """
     command = (sys.executable, "-m", __name__)
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     try:

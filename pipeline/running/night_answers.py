@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TypeVar
 
-from pipeline.adapters.ledger import Connection, night
-from pipeline.adapters.ledger.night import Answered
+from pipeline.adapters.ledger import Connection
+from pipeline.adapters.ledger.night import answers
+from pipeline.adapters.ledger.night.answers import Answered
 from pipeline.model import PARIS
 from pipeline.ports import Said
 from pipeline.reconcile import compared
@@ -29,7 +30,7 @@ _WHOLE_BYTES = 64 << 20  # no report is larger
 
 def reports(home: Home, db: Connection, day: str) -> tuple[Against, list[Difference]]:
     """Each stored report says what the ledger says. One that is gone or altered is named by whoever looks at bytes."""
-    total = night.count_answered(db, day)
+    total = answers.count_answered(db, day)
     found: list[Difference] = []
     count = 0
 
@@ -40,7 +41,7 @@ def reports(home: Home, db: Connection, day: str) -> tuple[Against, list[Differe
         except FileNotFoundError:
             return None
 
-    for one, document in each(home.store.lanes, read, _sample(home, night.answered(db, day), total)):
+    for one, document in each(home.store.lanes, read, _sample(home, answers.answered(db, day), total)):
         if isinstance(document, OSError):
             raise document
         count += 1
@@ -75,12 +76,12 @@ def _compared(one: Answered, document: bytes) -> Difference | None:
 def pivots(home: Home, db: Connection, day: str) -> tuple[Against, list[Difference]]:
     """Every integrated invoice went into a pivot of its flow for its receiver, and the pivots carry as many."""
     files: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for deposit, receiver, sha256 in night.pivot_files(db, day):
+    for deposit, receiver, sha256 in answers.pivot_files(db, day):
         files[deposit, receiver].append(sha256)
     found: list[Difference] = []
-    wanted: list[night.Delivery] = []
+    wanted: list[answers.Delivery] = []
     total = sum(len(several) for several in files.values())
-    for one in chain(night.deliveries(db, day), night.redeliveries(db, day)):
+    for one in chain(answers.deliveries(db, day), answers.redeliveries(db, day)):
         if not one.files:
             found.append(
                 difference(
@@ -92,7 +93,7 @@ def pivots(home: Home, db: Connection, day: str) -> tuple[Against, list[Differen
         else:
             wanted.append(one)
 
-    def carried(one: night.Delivery) -> int | None:
+    def carried(one: answers.Delivery) -> int | None:
         """None where a file cannot say it: that is told elsewhere."""
         several = 0
         for sha256 in files[one.flow.deposit, one.receiver]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from pipeline import codes, lifecycle
-from pipeline.adapters.ledger import Connection, night
-from pipeline.adapters.ledger.night import Open
+from pipeline.adapters.ledger import Connection
+from pipeline.adapters.ledger.night import figures
+from pipeline.adapters.ledger.night.figures import Open
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED, Partner
 from pipeline.codes import official
 from pipeline.model import PARIS, FlowState
@@ -75,7 +76,7 @@ def counted(db: Connection, day: str, partners: Mapping[str, Partner]) -> Counte
     by_interface: dict[str, _Row] = {}
     by_recipient: dict[str, _Row] = {}
     currencies: dict[str, tuple[int, int]] = {}
-    for partner, interface, state, count in night.files(db, day):
+    for partner, interface, state, count in figures.files(db, day):
         name = STATES.get(state, state)
         for row in (total, by_partner.setdefault(partner, _Row()), by_interface.setdefault(interface, _Row())):
             row.files["received"] += count
@@ -83,13 +84,13 @@ def counted(db: Connection, day: str, partners: Mapping[str, Partner]) -> Counte
     for partner, told in sent_counts(db, day).items():
         for row in (total, by_partner.setdefault(partner, _Row())):
             row.files.update(told)
-    for partner, interface, declared in night.declared(db, day):
+    for partner, interface, declared in figures.declared(db, day):
         for currency, (count, without, millionths) in declared.items():
             before = currencies.get(currency, (0, 0))
             currencies[currency] = before[0] + count, before[1] + without
             for row in (total, by_partner[partner], by_interface[interface]):
                 row.sums["read"].add(count, currency, millionths, without)
-    for one in night.groups(db, day):
+    for one in figures.groups(db, day):
         recipient = by_recipient.setdefault(one.recipient, _Row())
         recipient.label = recipient.label or one.recipient_name
         recipient.sums["read"].add(one.invoices, one.currency, one.millionths, one.unsummed)
@@ -110,8 +111,8 @@ def counted(db: Connection, day: str, partners: Mapping[str, Partner]) -> Counte
 
 def rules(db: Connection, day: str) -> tuple[RuleRow, ...]:
     """What the rules found, the hardest first, then the most frequent."""
-    found: dict[str, list[night.RuleCount]] = {}
-    for one in night.rules(db, day):
+    found: dict[str, list[figures.RuleCount]] = {}
+    for one in figures.rules(db, day):
         found.setdefault(one.rule, []).append(one)
     rows = []
     for rule, several in found.items():
@@ -166,7 +167,7 @@ def ages(home: Home, db: Connection) -> tuple[tuple[Age, ...], tuple[Term, ...],
     now = home.clock.now()
     limits = home.settings.reconcile
     today = now.astimezone(PARIS).date()
-    found = list(night.unfinished(db, now, today, BUCKETS, limits.term_days, limits.term_warn_days))
+    found = list(figures.unfinished(db, now, today, BUCKETS, limits.term_days, limits.term_warn_days))
     return _by_status(found), _terms(found), _excluded(found)
 
 

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.adapters import sftp_log
-from pipeline.adapters.ledger import Connection, deposits, night
+from pipeline.adapters.ledger import Connection, deposits
 from pipeline.adapters.ledger.day import PIVOT
 from pipeline.adapters.ledger.figures import REPORT
-from pipeline.adapters.ledger.night import InOut
+from pipeline.adapters.ledger.night import around, figures
+from pipeline.adapters.ledger.night.around import InOut
 from pipeline.adapters.ledger.rows import Partner, chunks
 from pipeline.adapters.local_drop import LocalDrop
 from pipeline.adapters.system_errors import why
@@ -171,7 +172,7 @@ def _places(home: Home, partners: dict[str, Partner]) -> list[str]:
 
 
 def _compare(db: Connection, place: str, outgoing: Outgoing, files: Sequence[Lying], found: Out) -> None:
-    known = night.of_place(db, place, [one.name for one in files if one.name.isprintable()])
+    known = around.of_place(db, place, [one.name for one in files if one.name.isprintable()])
     code = place.partition("/")[2]
     for one in files:
         found.files += 1
@@ -222,7 +223,7 @@ def _altered(outgoing: Outgoing, one: Lying, row: InOut, found: Out) -> Said | N
 
 def fetched(home: Home, db: Connection, day: str, seen: Out) -> tuple[Against, list[Difference]]:
     """What of the answers of a day was fetched, where the server tells it; elsewhere it is not known."""
-    sent = list(night.sent_names(db, day))
+    sent = list(around.sent_names(db, day))
     gone = sum(1 for one in sent if one not in seen.there)
     log = home.settings.reconcile.sftp_log
     if log is None:
@@ -258,7 +259,7 @@ def sent_counts(db: Connection, day: str) -> dict[str, dict[str, int]]:
     """Partner -> key of `FILES` -> files sent in answer to the flows of a day."""
     keys = {REPORT: "reported", PIVOT: "delivered"}
     found: dict[str, dict[str, int]] = {}
-    for partner, kind, count in night.sent(db, day):
+    for partner, kind, count in figures.sent(db, day):
         row = found.setdefault(partner, {})
         key = keys.get(kind, "told")
         row[key] = row.get(key, 0) + count

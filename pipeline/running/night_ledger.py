@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
-from pipeline.adapters.ledger import Connection, night, now_ms, telling
+from pipeline.adapters.ledger import Connection, now_ms, telling
 from pipeline.adapters.ledger import invariants as rows
 from pipeline.adapters.ledger.day import PIVOT
+from pipeline.adapters.ledger.night import announced, differences
 from pipeline.ports import Said
 from pipeline.reconcile import compared
 from pipeline.reconcile.night import Against, Difference, Kind, difference
@@ -22,25 +23,25 @@ def of_rows(home: Home, db: Connection, day: str) -> Iterator[Difference | None]
     yield from compared.flows(rows.read(db, day), rows.booked(db, day))
     yield from _doubled(db, day)
     yield from _histories(db, day)
-    for flow in night.waiting_too_long(db, day, late):
+    for flow in differences.waiting_too_long(db, day, late):
         yield difference(
             Kind.UNANSWERED, "reçu, et toujours sans réponse", "received, and not answered yet", partner=flow.partner,
             flow=flow.name, since=flow.received_at,
         )  # fmt: skip
-    for flow in night.report_counts(db, day):
+    for flow in differences.report_counts(db, day):
         kind = Kind.REPORT_TWICE if flow.number else Kind.REPORT_MISSING
         yield difference(
             kind, f"{flow.number} compte(s) rendu(s) pour ce flux", f"{flow.number} report(s) for this flow",
             partner=flow.partner, flow=flow.name, since=flow.received_at,
         )  # fmt: skip
-    for flow, what in night.unsent_answers(db, day, late):
+    for flow, what in differences.unsent_answers(db, day, late):
         yield difference(
             Kind.PIVOT_UNSENT if what == PIVOT else Kind.REPORT_UNSENT, f"{flow.what} n'est pas envoyé",
             f"{flow.what} was not sent", partner=flow.partner, flow=flow.name, file=flow.what, since=flow.received_at,
         )  # fmt: skip
     yield from _silent(home, db)
     yield from _untold(home, db)
-    expired, _ = night.expired(db, now_ms(db))
+    expired, _ = differences.expired(db, now_ms(db))
     for lot in expired:
         yield difference(
             Kind.LEASE_OVER, f"lot {lot.lot} ({lot.kind}), bail fini", f"lot {lot.lot} ({lot.kind}), its lease is over",
@@ -49,7 +50,7 @@ def of_rows(home: Home, db: Connection, day: str) -> Iterator[Difference | None]
 
 
 def _doubled(db: Connection, day: str) -> Iterator[Difference]:
-    for one in night.doubled(db, day):
+    for one in differences.doubled(db, day):
         yield difference(
             Kind.NUMBER_TWICE, f"facture {one.rank} du flux : son numéro est déjà celui d'une autre, intégrée",
             f"invoice {one.rank} of the flow: its number is that of another one, integrated", partner=one.partner,
@@ -60,7 +61,7 @@ def _doubled(db: Connection, day: str) -> Iterator[Difference]:
 def _histories(db: Connection, day: str) -> Iterator[Difference]:
     wrong = [
         (one, kind)
-        for one in night.histories(db, day)
+        for one in differences.histories(db, day)
         if (kind := compared.history(one.outcome, one.status, is_of_then=one.is_of_then, steps=one.steps)) is not None
     ]
     for group, kind in wrong:
@@ -69,7 +70,7 @@ def _histories(db: Connection, day: str) -> Iterator[Difference]:
             f"{group.outcome}, statut {group.status or 'aucun'}, historique {path or 'vide'}",
             f"{group.outcome}, status {group.status or 'none'}, history {path or 'empty'}",
         )
-        for one in islice(night.with_history(db, day, group), NAMED):
+        for one in islice(differences.with_history(db, day, group), NAMED):
             yield difference(
                 kind, said.fr, said.en, partner=one.partner, flow=one.flow, invoice=f"{one.supplier}/{one.number}",
                 millionths=one.millionths, currency=one.currency,
@@ -81,7 +82,7 @@ def _histories(db: Connection, day: str) -> Iterator[Difference]:
 
 def _silent(home: Home, db: Connection) -> Iterator[Difference]:
     days = home.settings.watch.silent_days
-    for flow, receiver in night.silent(db, home.clock.now() - timedelta(days=days)):
+    for flow, receiver in differences.silent(db, home.clock.now() - timedelta(days=days)):
         yield difference(
             Kind.NO_STATUS, f"{flow.number} facture(s) remise(s) à {receiver}, sans statut depuis {days} j ou plus",
             f"{flow.number} invoice(s) delivered to {receiver}, no status for {days} days or more", partner=receiver,
@@ -103,7 +104,7 @@ def _untold(home: Home, db: Connection) -> Iterator[Difference]:
 def files_of_changes(db: Connection, day: str) -> tuple[Against, list[Difference]]:
     """Status and action files: what their reports said was applied stands in the ledger."""
     found, files, count = [], 0, 0
-    for one in night.files_of_changes(db, day):
+    for one in differences.files_of_changes(db, day):
         files += 1
         count += one.read
         wrong = compared.file_of_changes(
@@ -117,10 +118,10 @@ def files_of_changes(db: Connection, day: str) -> tuple[Against, list[Difference
 
 def controls(db: Connection, day: str) -> tuple[Against, list[Difference]]:
     """What issuers announced, beside what came."""
-    files, count = night.count_controls(db, day)
+    files, count = announced.count_controls(db, day)
     found = [
         one
-        for row in night.announced(db, day)
+        for row in announced.announced(db, day)
         for one in compared.control(
             partner=row.partner, control_file=row.control, flow=row.flow, sha256=row.sha256, invoices=row.invoices,
             millionths=row.millionths, currency=row.currency, received_sha256=row.received_sha256, state=row.state,
@@ -134,7 +135,7 @@ def controls(db: Connection, day: str) -> tuple[Against, list[Difference]]:
                 "received, and no control file of its issuer announces it", partner=flow.partner, flow=flow.name,
                 since=flow.received_at,
             )
-            for flow in night.unannounced(db, day)
+            for flow in announced.unannounced(db, day)
         ]  # fmt: skip
     said = Said(f"{files} fichiers, {count} flux annoncés", f"{files} files, {count} flows announced")
     if not files:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pipeline import reconcile
-from pipeline.adapters.ledger import Connection, night, promises, retention
+from pipeline.adapters.ledger import Connection, promises, retention
 from pipeline.adapters.ledger import day as rows
 from pipeline.adapters.ledger.invariants import to_send
-from pipeline.adapters.ledger.night import ToFind
+from pipeline.adapters.ledger.night import around
+from pipeline.adapters.ledger.night.around import ToFind
 from pipeline.audit.form import RESULTS, room
 from pipeline.model import PARIS
 from pipeline.ports import Said
@@ -81,14 +82,14 @@ def look(home: Home) -> Looked:
     turn: list[ToFind] = []
     candidates: dict[str, list[str]] = {}
     with home.ledger.reading() as db:
-        named = night.owners(db)
+        named = around.owners(db)
     for owner in sorted({*home.store.partners(), *named}):
         kept = list(home.store.sized(owner))
         results = list(home.store.sized(room(owner, RESULTS)))
         with home.ledger.reading() as db:
-            nameless = _merge(home, kept, night.to_find(db, owner), found, turn)
+            nameless = _merge(home, kept, around.to_find(db, owner), found, turn)
             over = frozenset(retention.purged_of(db, owner))
-            _merge(home, results, night.results_to_find(db, owner), found, turn)
+            _merge(home, results, around.results_to_find(db, owner), found, turn)
         found.objects += len(kept) + len(results)
         found.unpurged += [f"{owner}/{sha256}" for sha256 in nameless if sha256 in over]
         candidates[owner] = [sha256 for sha256 in nameless if sha256 not in over]

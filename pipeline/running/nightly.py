@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from pipeline import reconcile as core
-from pipeline.adapters.ledger import Connection, night
+from pipeline.adapters.ledger import Connection
 from pipeline.adapters.ledger import day as ledger
 from pipeline.adapters.ledger import invariants as rows
+from pipeline.adapters.ledger.night.figures import count_invoices
 from pipeline.adapters.ledger.outbox import SENT
 from pipeline.model import PARIS, InvoiceOutcome
 from pipeline.ports import Said
@@ -135,7 +136,7 @@ def _now(oldest: Waits | None, count: int, lots: int, orphans: int, by_kind: Map
 
 def _turn(home: Home, db: Connection) -> int | None:
     """Which of the invariants that pass every row ever written have their turn; None: all of them, every night."""
-    if night.count_invoices(db) <= home.settings.reconcile.whole_invoices:
+    if count_invoices(db) <= home.settings.reconcile.whole_invoices:
         return None
     return home.clock.now().astimezone(PARIS).date().toordinal() % len(verify.IN_TURNS)
 

@@ -19,7 +19,6 @@ from lxml import etree
 from sqlalchemy import text
 
 from pipeline import runner
-from pipeline.adapters import confinement
 from pipeline.adapters.clock import FixedClock
 from pipeline.adapters.ledger import promises, telling
 from pipeline.adapters.local_store import LocalStore
@@ -34,7 +33,6 @@ from pipeline.settings import load
 
 DAY = homes.NOON + timedelta(days=1)
 INVOICES = 4
-WALLS = cache(confinement.seen)
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,6 @@ def home(prepared: Prepared, tmp_path: Path, reader: tuple[str, ...]) -> Iterato
         yield made
     if server is not None:
         server.drop(copy)
-
-
-@pytest.fixture(autouse=True)
-def look_at_the_walls_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are tried in a process of their own, and do not change between two tests."""
-    monkeypatch.setattr(confinement, "seen", WALLS)
 
 
 def apply(home: Home, code: str, *steps: Step, at: datetime = DAY, **more: Any) -> None:

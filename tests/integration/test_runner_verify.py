@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ from pipeline.settings import load
 if TYPE_CHECKING:
     from services.postgres import PostgresServer
 
-WALLS = cache(confinement.seen)
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
 
 
@@ -89,12 +87,6 @@ def standing(answered: Answered, reader: tuple[str, ...]) -> Iterator[tuple[Home
     """The home itself, for what is taken back at once."""
     with opened(answered.path, answered.url(answered.database), reader) as made:
         yield made, around(made)
-
-
-@pytest.fixture(autouse=True)
-def look_at_the_walls_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are tried in a process of their own, and do not change between two tests."""
-    monkeypatch.setattr(confinement, "seen", WALLS)
 
 
 @pytest.fixture

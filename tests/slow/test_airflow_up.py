@@ -3,10 +3,12 @@
 The tests are in their order: the last one ends Airflow. `python -m bench.latency` measures the same, at full size.
 """
 
+import json
 import os
 import random
 import signal
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -14,9 +16,11 @@ import pytest
 from slow.airflow_stack import BIG, SMALL, Issuer, Stack, flow
 from slow.machines import listeners_outside_loopback
 
-from pipeline.launcher import processes
+from pipeline.adapters.airflow_runs import Viewer
+from pipeline.launcher import keys, place, processes
 from pipeline.launcher.components import COMPONENTS, EVERYTHING
 from pipeline.launcher.processes import Process
+from pipeline.model import PARIS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DROPS = 5
@@ -78,6 +82,39 @@ def test_one_invoice_of_a_partner_does_not_wait_for_the_thousands_of_another(sta
         lambda: stack.answered() == answered + FAIR_FLOWS + 1 and stack.unsent() == 0, 240, "not everything is answered"
     )
     assert stack.broken() == []
+
+
+def test_the_night_reads_the_runs_of_this_airflow_as_its_viewer(stack: Stack) -> None:
+    """What its REST API tells an account that may only look is what its database holds; a failed run is named."""
+    run = f"nuit-{time.monotonic_ns()}"
+    stack.ask("POST", "dags/edi_process/dagRuns", {"dag_run_id": run, "logical_date": None})
+    stack.ask("PATCH", f"dags/edi_process/dagRuns/{run}", {"state": "failed"})
+    passwords, _ = keys.passwords(place.airflow_home(stack.home))
+    url = f"http://127.0.0.1:{stack.run().port}"
+    today = datetime.now(PARIS).date()
+    midnight = datetime.combine(today, datetime.min.time(), PARIS)
+
+    def held() -> set[tuple[str, str]]:
+        rows = stack.metadata("SELECT dag_id, run_id, run_after FROM dag_run WHERE dag_id LIKE 'edi_%'")
+        return {(dag, name) for dag, name, at in rows if midnight <= at}
+
+    before = held()
+    found = Viewer(url, "viewer", passwords["viewer"]).between(midnight, midnight + timedelta(days=1))
+    told = {(one.dag, one.run) for one in found.runs}
+    assert ("edi_process", run) in told
+    assert before <= told <= held()  # others go on
+    assert [one.state for one in found.runs if one.run == run] == ["failed"]
+    started_by = dict(found.dags)
+    assert started_by["edi_reconcile"] and started_by["edi_directory"] and not started_by["edi_process"]
+
+    given = {"AIRFLOW_URL": url, "AIRFLOW_USER": "viewer", "AIRFLOW_PASSWORD": passwords["viewer"]}
+    stack.environment |= {f"CHORUS_EDI_RECONCILE__{name}": value for name, value in given.items()}
+    done = stack.command("reconcile", "--day", today.isoformat(), "--format", "json")
+    assert done.returncode == 1, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "runs" not in rows[0]["not_read"]
+    assert [row["flow"] for row in rows if row.get("kind") == "run-failed"] == ["edi_process"]
+    assert rows[0]["by_kind"].keys() <= {"run-failed", "run-missing"}  # nothing else is amiss
 
 
 def test_nothing_listens_outside_loopback(stack: Stack) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, tuple_, update
+from sqlalchemy import Connection, and_, select, update
 
 from pipeline.adapters.ledger import audit, claims, outbox
 from pipeline.adapters.ledger import tables as t
@@ -41,12 +41,12 @@ def unsent(db: Connection) -> Iterator[ToSend]:
 
 def stand(db: Connection, files: Iterable[ToSend]) -> None:
     """These files stand as they say now; no lot has them any more."""
-    by_state: dict[str, list[tuple[str, str]]] = {}
+    alike: dict[tuple[str, str], list[str]] = {}
     for file in files:
-        by_state.setdefault(file.state, []).append((file.place, file.name))
-    for state, several in by_state.items():
-        for part in chunks(several):
-            named = tuple_(_O.c.place, _O.c.name).in_(part)
+        alike.setdefault((file.state, file.place), []).append(file.name)
+    for (state, place), names in alike.items():
+        for part in chunks(names):
+            named = (_O.c.place == place) & _O.c.name.in_(part)  # pairs in one list would read the whole table
             db.execute(update(_O).where(named).values(state=state, lot_id=None))
 
 

@@ -144,7 +144,8 @@ def test_another_system_confines_nothing_and_says_so(monkeypatch: pytest.MonkeyP
 def test_what_stands_here_is_tried_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert confinement.seen().is_whole
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert confinement.seen() == Confinement(is_linux=True)
+    assert confinement.seen().is_whole  # what was seen once in this process
+    assert confinement.seen.__wrapped__() == Confinement(is_linux=True)
 
 
 def test_root_keeps_no_capability_and_leaves_no_core() -> None:
