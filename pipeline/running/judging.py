@@ -25,7 +25,8 @@ from pipeline.running.summary import RunSummary, Told
 from pipeline.running.unit import Unit, Worker, documents_of
 
 AHEAD_FLOWS = 64  # read ahead of the unit being committed: enough to keep the readers busy ...
-AHEAD_BYTES = 8 << 20  # ... and little enough that their records stay small
+AHEAD_BYTES = 8 << 20  # ... and little enough that their records stay small ...
+AHEAD_UNITS = 3  # ... and that a lot that gives way is soon through with what was read of it
 
 
 _NO_RECORDS = Said("la lecture n'a rien rendu ; erreur interne, à signaler", "it gave no records; a bug, report it")
@@ -57,17 +58,22 @@ class LotAtWork:
         self.home, self.pool, self.lease = home, pool, lease
         self.terms = home.terms_of[partner.code]
         self.worker = Worker(home, lease, partner, receivers, {}, summary, on_verdict)
+        self._gives_way = False
+        self._flows = self._documents = 0  # read so far
 
     def run(self) -> None:
-        """Send what a dead worker left, then settle what is left to judge."""
+        """Send what a dead worker left, then settle what is left to judge.
+
+        A lot that has had its time gives way to others that wait: what was read of it by then is settled, what was not
+        begun is due again, behind them.
+        """
         deliver.send(self.home, self.lease, self.worker.summary)
         with self.home.ledger.reading() as db:
             deposits = claims.members(db, self.lease.lot)
             self.worker.operators = held.decisions_on(db, [d.id for d in deposits])
         self.home.stage("judge")
         began = asked = time.monotonic()
-        ready_flows = self._read_ahead(deposits)
-        for unit in self._units(ready_flows):
+        for unit in self._units(self._read_ahead(deposits)):
             flows = [(r.deposit, r.read) for r in unit if r.read is not None]
             waited_s = time.monotonic() - asked
             try:
@@ -81,9 +87,8 @@ class LotAtWork:
                     ready.spool.unlink(missing_ok=True)
             asked = time.monotonic()
             self.home.stage("judge")
-            if time.monotonic() - began >= self.home.settings.lot_s and self._others_wait():
-                ready_flows.close()  # what is left of the lot is due again, behind them
-                return
+            is_long = time.monotonic() - began >= self.home.settings.lot_s
+            self._gives_way = self._gives_way or (is_long and self._others_wait())
 
     def _others_wait(self) -> bool:
         with self.home.ledger.reading() as db:
@@ -122,21 +127,37 @@ class LotAtWork:
         ahead: deque[tuple[Deposit, Path, Future[Read] | None]] = deque()
         size = 0
         try:
-            while waiting or ahead:
-                while waiting and (len(ahead) <= self.pool.size or (len(ahead) < AHEAD_FLOWS and size < AHEAD_BYTES)):
+            while ahead or (waiting and not self._gives_way):
+                while waiting and not self._gives_way and self._has_room(len(ahead), size):
                     deposit = waiting.popleft()
                     spool = self.home.presence.spool / f"{deposit.id}.pivot"
                     ahead.append((deposit, spool, self._asked(deposit, spool)))
                     size += deposit.size_bytes
                 deposit, spool, asked = ahead.popleft()
                 size -= deposit.size_bytes
-                yield self._result(deposit, spool, asked)
+                if self._gives_way and asked is not None and asked.cancel():  # nobody has begun to read it
+                    continue
+                yield self._counted(self._result(deposit, spool, asked))
         finally:
             for _, spool, asked in ahead:
                 if asked is not None and not asked.cancel():
                     with suppress(Exception):
                         asked.result()
                 spool.unlink(missing_ok=True)
+
+    def _has_room(self, flows: int, size: int) -> bool:
+        """Whether one more is read ahead of so many flows and bytes. The size of the next ones is that of the last."""
+        if flows <= self.pool.size:
+            return True
+        documents = flows * self._documents // self._flows if self._flows else 0
+        is_first = not self._flows and flows >= 2 * self.pool.size
+        most = AHEAD_UNITS * self.home.settings.work.unit_documents
+        return flows < AHEAD_FLOWS and size < AHEAD_BYTES and documents < most and not is_first
+
+    def _counted(self, ready: Ready) -> Ready:
+        self._flows += 1
+        self._documents += documents_of(ready.read) if ready.read is not None else 0
+        return ready
 
     def _result(self, deposit: Deposit, spool: Path, asked: "Future[Read] | None") -> Ready:
         try:
