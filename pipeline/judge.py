@@ -356,6 +356,7 @@ def _record(
         total=gross.text if gross is not None and gross.value is not None else "",
         findings=judged.findings,
         pivot=unit,
+        recipient_siren=invoice.recipient.siren,
     )
 
 
@@ -370,7 +371,8 @@ def _decide_invoice(invoice: ReadInvoice, read: Read, known: Known, terms: Terms
     mapped = mapping.applied(invoice, known, read.received.day)
     invoice = _held_to_the_state(mapped, invoice, read, terms)
     routed = route.findings(invoice, read.received, read.interface, known, terms)
-    found = in_report_order((*invoice.findings, *mapped.notes(terms), *mapped.as_written(routed)))
+    asked = (*mapped.beside_a_siren(terms), *routed)
+    found = in_report_order((*invoice.findings, *mapped.notes(terms), *mapped.as_written(asked)))
     proved = route.rights_proved(invoice, read.received, known, terms)
     claim = duplicates.number_key(invoice, read.received.partner, rights_proved=proved)
     structure = known.structures.get(invoice.recipient.text) if invoice.recipient else None

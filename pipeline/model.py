@@ -454,6 +454,7 @@ class ReadInvoice:
     total: str  # BT-112 exactly as given, empty where it is no amount
     findings: tuple[Finding, ...]
     pivot: Slice | None  # None where the invoice is refused already, whatever its recipient may be mapped to
+    recipient_siren: Text | None = None  # given beside its SIRET: one that it is mapped to is held to it (PTY-016)
 
     @property
     def is_refused(self) -> bool:
@@ -954,6 +955,12 @@ class IntakeVerdict:
     rows: tuple[JudgedRow, ...]
     snapshot: Snapshot | None = None
     not_judged: tuple[str, ...] = ()
+
+    @property
+    def is_offline(self) -> bool:
+        """Judged by `check`, without the invoices that its rows name: a row that is not refused is well-formed, and
+        nothing is applied."""
+        return bool(self.not_judged)
 
     def count(self, outcome: RowOutcome) -> int:
         return sum(1 for row in self.rows if row.outcome is outcome)

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import json_line, paragraph, shown
+from pipeline.cli.layout import counted, json_line, paragraph, shown, width
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption, existing
 
 if TYPE_CHECKING:
@@ -240,16 +241,18 @@ _COLUMNS = (
 )  # fmt: skip
 _LIST = {
     Lang.FR: {
-        "due": "Échéance", "late": "en retard", "said": "Motif", "do": "À faire", "near": "Services", "last": "Dernier",
+        "due": "Échéance", "issuer": "Émetteur", "late": "en retard", "said": "Motif", "do": "À faire",
+        "near": "Services", "last": "Dernier",
         "successor": "Successeur", "nothing": "rien à faire : aucune facture suspendue, à recycler ou rejetée",
-        "more": "… et {} autres (--limit N, --format csv ou json les donnent)", "age": "{} j",
-        "head": "{} facture(s) à traiter : {}", "used": "{} (utilisé le {})",
+        "more": "… et {} (--limit N, --format csv ou json)", "other": "autre", "age": "depuis {} j",
+        "head": "{} : {}", "invoices": "facture à traiter", "used": "{} (utilisé le {})",
     },
     Lang.EN: {
-        "due": "Due", "late": "late", "said": "Reason", "do": "To do", "near": "Services", "last": "Last used",
+        "due": "Due", "issuer": "Issuer", "late": "late", "said": "Reason", "do": "To do",
+        "near": "Services", "last": "Last used",
         "successor": "Successor", "nothing": "nothing to do: no invoice is suspended, to be recycled or rejected",
-        "more": "… and {} more (--limit N, --format csv or json give them)", "age": "{} d",
-        "head": "{} invoice(s) to act on: {}", "used": "{} (used on {})",
+        "more": "… and {} (--limit N, --format csv or json)", "other": "other", "age": "for {} d",
+        "head": "{}: {}", "invoices": "invoice to act on", "used": "{} (used on {})",
     },
 }  # fmt: skip
 
@@ -280,7 +283,7 @@ def todo(
                 for line in _item_lines(item, lang):
                     typer.echo(line)
             if left > 0:
-                typer.echo("\n" + _LIST[lang]["more"].format(left))
+                typer.echo("\n" + _LIST[lang]["more"].format(counted(left, _LIST[lang]["other"], lang)))
             return
         found = items(place, partner, limit)
         if format is ListFormat.JSON:
@@ -293,8 +296,10 @@ def todo(
 def _head(waiting: Mapping[str, int], lang: Lang) -> str:
     from pipeline.lifecycle import shown as status_shown
 
-    parts = ", ".join(f"{number} {status_shown(int(status))}" for status, number in sorted(waiting.items()))
-    return typer.style(_LIST[lang]["head"].format(sum(waiting.values()), parts), bold=True)
+    words = _LIST[lang]
+    parts = ", ".join(f"{status_shown(int(status))} ({number})" for status, number in sorted(waiting.items()))
+    head = words["head"].format(counted(sum(waiting.values()), words["invoices"], lang), parts)
+    return typer.style(textwrap.fill(head, width(), break_long_words=False), bold=True)
 
 
 def _item_lines(item: "WorkItem", lang: Lang) -> Iterator[str]:
@@ -303,11 +308,12 @@ def _item_lines(item: "WorkItem", lang: Lang) -> Iterator[str]:
 
     words, one, advice = _LIST[lang], item.invoice, item.advice
     late = typer.style(f"  {words['late']}", fg="red") if item.is_late else ""
+    age = words["age"].format(item.age_days)
     yield ""
-    yield (
-        f"{typer.style(shown(item.named), bold=True)}  {status_shown(int(one.status))}  {one.total} {one.currency}  "
-        f"{one.partner}  {words['age'].format(item.age_days)}, {words['due'].lower()} {item.due}{late}"
-    )
+    yield f"{typer.style(shown(item.named), bold=True)}  {status_shown(int(one.status))} {age}{late}"
+    yield paragraph(words["due"], str(item.due))
+    yield paragraph(_WORDS[lang]["total"], f"{one.total} {one.currency}")
+    yield paragraph(words["issuer"], one.partner)
     yield paragraph(_WORDS[lang]["recipient"], shown(f"{one.recipient} {one.recipient_name} {one.service}".strip()))
     said = " : ".join(part for part in (one.reason, one.comment) if part)
     for label, text in (

@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, json_line, paragraph, shown
+from pipeline.cli.layout import columns, counted, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
 
@@ -35,22 +35,22 @@ _WORDS = {
     Lang.FR: {
         "sound": "le journal tient : rien n'a été modifié, retiré, inséré ni déplacé",
         "empty": "le journal est vide : rien n'a encore été reçu",
-        "broken": "le journal ne tient pas, {} chose(s) à expliquer ; docs/ops/audit.md dit quoi faire",
+        "broken": "le journal ne tient pas, {} ; docs/ops/audit.md dit quoi faire",
         "untold": "{} de plus, de {}",
-        "forgotten": "{} : {} objet(s) attestent ce qu'une restauration a fait oublier au registre",
+        "forgotten": "{} : une restauration a fait oublier au registre ce qu'attestent des objets du magasin : {}",
         "unlocked": "le magasin n'a pas de verrou : il atteste le journal tant que ses droits le gardent de qui "
         "écrit au registre (docs/ops/store.md)",
-        "note": "À noter",
+        "note": "À noter", "things": "chose à expliquer",
     },
     Lang.EN: {
         "sound": "the chains hold: nothing was changed, removed, inserted or moved",
         "empty": "the chains are empty: nothing was received yet",
-        "broken": "the chains do not hold, {} thing(s) to explain; docs/ops/audit.md says what to do",
+        "broken": "the chains do not hold, {}; docs/ops/audit.md says what to do",
         "untold": "{} more, of {}",
-        "forgotten": "{}: {} object(s) attest what a restore made the ledger forget",
+        "forgotten": "{}: a restore made the ledger forget what objects of the store attest: {}",
         "unlocked": "the store has no lock: it attests the chains as long as its permissions keep out whoever writes "
         "to the ledger (docs/ops/store.md)",
-        "note": "Note",
+        "note": "Note", "things": "thing to explain",
     },
 }  # fmt: skip
 
@@ -122,7 +122,8 @@ def _print(found: "Audit", lang: Lang) -> None:
     for partner, count in sorted(found.untold.items()):
         typer.echo(f"{typer.style('✘', fg='red')} {words['untold'].format(count, partner)}")
     if problems:
-        typer.echo(f"  → {words['broken'].format(len(problems) + sum(found.untold.values()))}")
+        left = counted(len(problems) + sum(found.untold.values()), words["things"], lang)
+        typer.echo(f"  → {words['broken'].format(left)}")
     else:
         typer.echo(f"{typer.style('✔', fg='green')} {words['sound' if found.chains else 'empty']}")
 
@@ -148,8 +149,11 @@ def audit_export(
         begin, end = _days(day, first, last, business_day(place))
         with _written(output) as write:
             done = export_period(place, begin, end, write, partner)
-    told = f"{done.chains} partenaire(s), {done.rows} ligne(s), {done.objects} objet(s) du magasin, du {begin} au {end}"
-    print(f"chorus-edi : {told}", file=sys.stderr)
+    told = ", ".join(
+        counted(count, word)
+        for count, word in ((done.chains, "partenaire"), (done.rows, "ligne"), (done.objects, "objet du magasin"))
+    )
+    print(f"chorus-edi : {told}, du {begin} au {end}", file=sys.stderr)
 
 
 def _days(day: str, first: str, last: str, yesterday: date) -> tuple[date, date]:

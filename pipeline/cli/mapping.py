@@ -143,5 +143,5 @@ def _lines(done: "MappingImported", partner: str, lang: Lang) -> "Iterator[str]"
 
 def _refused(count: int, lang: Lang) -> str:
     if lang is Lang.EN:
-        return f"{count} refused invoice(s)"
+        return f"{count} refused {'invoice' if count == 1 else 'invoices'}"
     return counted(count, "facture refusée") if count < 2 else f"{count} factures refusées"

@@ -137,7 +137,7 @@ def _rules(what: str, changed: Mapping[str, Any], lang: Lang) -> Iterator[str]:
 
 
 def _deposits(count: int, lang: Lang) -> str:
-    return counted(count, "dépôt") if lang is Lang.FR else f"{count} deposit(s)"
+    return counted(count, "dépôt" if lang is Lang.FR else "deposit", lang)
 
 
 def _rest(count: int, lang: Lang) -> Iterator[str]:

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.boundary import UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, json_line, shown
+from pipeline.cli.layout import columns, counted, json_line, shown
 from pipeline.cli.options import HomeOption, Lang, LangOption
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ _HEADS = {
 }
 _WORDS = {
     Lang.FR: {
-        "none": "aucune facture ne répond à ces critères", "count": "{} facture(s)",
-        "more": "il y en a d'autres : --after {}", "written": "{} facture(s) dans {}", "so far": "{} factures écrites",
+        "none": "aucune facture ne répond à ces critères", "count": "facture",
+        "more": "il y en a d'autres : --after {}", "written": "{} dans {}", "so far": "{} factures écrites",
         "flow rule": "{} refuse tout le flux, dont les factures ne sont pas au registre ; reconcile les compte",
     },
     Lang.EN: {
-        "none": "no invoice answers to that", "count": "{} invoice(s)", "more": "there are more: --after {}",
-        "written": "{} invoice(s) in {}", "so far": "{} invoices written",
+        "none": "no invoice answers to that", "count": "invoice", "more": "there are more: --after {}",
+        "written": "{} in {}", "so far": "{} invoices written",
         "flow rule": "{} refuses the whole flow, whose invoices are not in the ledger; reconcile counts them",
     },
 }  # fmt: skip
@@ -142,7 +142,7 @@ def _page(home: "Home", query: "Query", after: "Position | None", limit: int, fo
         _explain(query, words)
         return
     typer.echo(_table(found.found, lang) + "\n")
-    said = [words["count"].format(len(found.found)), *([words["more"].format(following)] if following else [])]
+    said = [counted(len(found.found), words["count"], lang), *([words["more"].format(following)] if following else [])]
     typer.echo(" ; ".join(said) if lang is Lang.FR else "; ".join(said))
 
 
@@ -215,7 +215,10 @@ def _export(
         export(rows, out, format.value, lang.value)
     except FileExistsError as error:
         raise UsageError(f"{out} : existe déjà, rien n'y est écrit") from error
-    print(f"chorus-edi : {words['written'].format(count, shown(str(out)))}", file=sys.stderr)
+    print(
+        f"chorus-edi : {words['written'].format(counted(count, words['count'], lang), shown(str(out)))}",
+        file=sys.stderr,
+    )
 
 
 def _progress(words: str) -> "Callable[[int], None]":

@@ -7,7 +7,7 @@ import typer
 from pipeline.cli.layout import paragraph, shown
 from pipeline.cli.options import Lang
 from pipeline.codes import Severity
-from pipeline.model import Finding, FlowState, IntakeVerdict, InvoiceOutcome, Verdict
+from pipeline.model import Finding, FlowState, IntakeVerdict, InvoiceOutcome, Lane, Verdict
 from pipeline.returns import intake_report, message
 from pipeline.returns.place import spot
 
@@ -31,6 +31,10 @@ _OUTCOMES = {
     },
     Lang.EN: {outcome: outcome.value for outcome in InvoiceOutcome},
 }  # fmt: skip
+_OFFLINE = {
+    Lang.FR: "Rien n'est appliqué ici : seule la plateforme sait où en est chaque facture.",
+    Lang.EN: "Nothing is applied here: only the platform knows where each invoice stands.",
+}
 MOST_LINES = 20  # findings printed per invoice in text; JSON has them all
 
 
@@ -64,6 +68,8 @@ def _of_changes(verdict: IntakeVerdict, file: str, lang: Lang, *, with_infos: bo
     mark, colour = _MARKS[verdict.state]
     head = f"{mark} {shown(file)}  {verdict.read.interface or verdict.read.announced or '-'}  {verdict.state}"
     yield typer.style(head, fg=colour) + f"  ({intake_report.comment(verdict, lang.value)})"
+    if verdict.is_offline and verdict.read.lane is not Lane.CONTROL and verdict.state is not FlowState.REJECTED:
+        yield f"  {_OFFLINE[lang]}"
     yield from _findings(verdict.findings, lang, with_infos=with_infos, with_member=True)
     for row, judged in zip(verdict.rows, intake_report.as_reported(verdict).invoices, strict=True):
         said = [f for f in judged.findings if with_infos or f.severity is not Severity.INFO]

@@ -74,7 +74,8 @@ def _unpacked(
     for rank, inner in enumerate(parts):
         at(rank)
         if rank in unreadable:
-            members.append(MemberSeen(inner.name, inner.size_bytes, Kind.UNKNOWN, inner.offset, inner.sha256()))
+            kind = Kind.UNKNOWN if rank == chosen else Kind.ENCLOSED
+            members.append(MemberSeen(inner.name, inner.size_bytes, kind, inner.offset, inner.sha256()))
         else:
             kind = Kind.ACTIONS if rank == chosen else Kind.ENCLOSED
             members.append(_seen(inner, inner.sha256(), kind, terms))
@@ -100,10 +101,12 @@ def _action_file(names: list[str], code: str) -> int | None:
 
 
 def _seen(part: Part, sha256: str, kind: Kind, terms: Terms) -> MemberSeen:
-    """One file, refused where it is empty or too large."""
+    """One file, refused where it is empty or too large; an attachment is refused by the rows that name it (ATT-*)."""
     found = None
     size, limit = part.size_bytes, terms.flow.file_bytes_max
-    if size == 0:
+    if kind is Kind.ENCLOSED:
+        pass
+    elif size == 0:
         found = finding(terms, codes.FIL_001, "inner file", member=part.name)
     elif size > limit:
         found = finding(

@@ -9,7 +9,7 @@ What an action can never change (an amount, a date, the number) earns LFC-005, a
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lxml import etree
@@ -144,7 +144,7 @@ def rows_of(
     if len(units) > terms.action.rows_max:
         return (*parsed.findings, desk.over("rows", "le nombre de lignes", len(units), terms.action.rows_max)), ()
     rows = tuple(_row(rank, _of_element(unit, rank), enclosed, desk) for rank, unit in enumerate(units, 1))
-    return parsed.findings, rows
+    return (*parsed.findings, *_left(enclosed, desk, f"/{ROOT}")), rows
 
 
 # --- findings ---------------------------------------------------------------------------------------------------------
@@ -152,10 +152,14 @@ def rows_of(
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Makes findings. Settings may switch a rule off: what cannot be read is refused all the same."""
+    """Makes findings. Settings may switch a rule off: what cannot be read is refused all the same.
+
+    `named`: the files that the rows so far ask for.
+    """
 
     member: str
     terms: Terms
+    named: set[str] = field(default_factory=set)
 
     @property
     def limits(self) -> ActionLimits:
@@ -227,7 +231,7 @@ def _of_table(
         fr = "le fichier est vide" if columns is None else "aucune ligne sous l'en-tête"
         en = "the file is empty" if columns is None else "no row below the header"
         return (*found, desk.broken(fr, en, 1, "")), ()
-    return tuple(found), tuple(rows)
+    return (*found, *_left(enclosed, desk, ATTACHMENTS.name)), tuple(rows)
 
 
 def _encoding(name: str, desk: Desk) -> Iterator[Finding]:
@@ -410,6 +414,7 @@ def _attachments(
     given: _Given, enclosed: Mapping[str, Enclosed], found: list[Finding], desk: Desk
 ) -> tuple[Enclosed, ...]:
     """The files that a row names. One that is not there cannot be added; what is wrong with one is said here."""
+    desk.named.update(text.text for text in given.names)
     if len(given.names) > desk.limits.attachments_max:
         found.append(
             desk.over("attachments of one row", "le nombre de pièces jointes d'une ligne", len(given.names),
@@ -426,3 +431,14 @@ def _attachments(
         found += (replace(one, path=text.path, line=text.line) for one in file.findings)
         taken.append(file)
     return tuple(taken)
+
+
+def _left(enclosed: Mapping[str, Enclosed], desk: Desk, path: str) -> Iterator[Finding]:
+    """A file that no row names goes nowhere: its sender hears of it, and no row is refused for it."""
+    if desk.terms.severity(codes.XML_010) is None:
+        return
+    for name in enclosed:
+        if name not in desk.named:
+            fr = f"aucune ligne ne nomme le fichier « {name} » de l'archive, qui n'est joint à aucune facture"
+            en = f"no row names the file '{name}' of the archive, which is added to no invoice"
+            yield desk.made(codes.XML_010, 1, path, name, {"sentence": en, "sentence_fr": fr}, Severity.WARNING)

@@ -50,6 +50,11 @@ _BECAME: Mapping[str, Mapping[RowOutcome, tuple[str, str]]] = MappingProxyType(
         },
     }
 )  # fmt: skip
+# of a row that `check` found nothing wrong with: only the platform knows where the invoice stands
+_OFFLINE: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {message.FRENCH: ("recevable", "recevables"), message.ENGLISH: ("admissible", "admissible")}
+)
+ADMISSIBLE = "admissible"
 _GENDER: Mapping[Lane, str] = MappingProxyType({Lane.ACTIONS: "e"})
 
 
@@ -67,7 +72,10 @@ def comment(verdict: IntakeVerdict, lang: str = message.FRENCH) -> str:
     lang = message.ENGLISH if lang == message.ENGLISH else message.FRENCH
     lane, count = verdict.read.lane, len(verdict.rows)
     said = [integration_report.counted(count, _ROWS[lang][lane], lang)]
-    for outcome in RowOutcome:
+    if verdict.is_offline:
+        sound = count - verdict.count(RowOutcome.REFUSED)
+        said.append(integration_report.counted(sound, _OFFLINE[lang], lang))
+    for outcome in (RowOutcome.REFUSED,) if verdict.is_offline else RowOutcome:
         found = verdict.count(outcome)
         if found or outcome in {RowOutcome.APPLIED, RowOutcome.REFUSED}:
             one, many = (word.replace("(e)", _GENDER.get(lane, "")) for word in _BECAME[lang][outcome])
@@ -91,7 +99,15 @@ def rows_as_json(verdict: IntakeVerdict) -> list[dict[str, Any]]:
     read = verdict.read
     asked = {row.rank: row.status.text if row.status is not None else "" for row in read.statuses}
     asked |= {row.rank: row.action.value if row.action is not None else "" for row in read.actions}
-    return [{"row": row.rank, "asked": asked.get(row.rank, ""), "change": row.outcome.value} for row in verdict.rows]
+    return [
+        {"row": row.rank, "asked": asked.get(row.rank, ""), "change": _became(row, is_offline=verdict.is_offline)}
+        for row in verdict.rows
+    ]
+
+
+def _became(row: JudgedRow, *, is_offline: bool) -> str:
+    """What became of a row; where no ledger was asked, whether it could be asked for at all."""
+    return ADMISSIBLE if is_offline and row.outcome is not RowOutcome.REFUSED else row.outcome.value
 
 
 def _reported(row: JudgedRow, recipient: Text | None) -> JudgedInvoice:

@@ -22,7 +22,8 @@ BY_RECIPIENT, BY_RECIPIENT_NAME = "recipient", "recipient name"
 # What refuses a document for a name in the place of a SIRET, or for a long one in the place of a code.
 MENDED_BY_ALIAS = frozenset({codes.PTY_013.id, codes.PTY_014.id})
 MENDED_BY_LABEL = frozenset({codes.REF_001.id})
-MENDED = MENDED_BY_ALIAS | MENDED_BY_LABEL
+MENDED = MENDED_BY_ALIAS | MENDED_BY_LABEL | {codes.PTY_016.id}  # the last one where it is about the recipient
+RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class Mapped:
                 if made is not None:
                     facts = {"label": shown(used.written), "service": shown(used.at.text), "how": used.how}
                     yield replace(made, value=shown(used.written), facts=facts)
+
+    def beside_a_siren(self, terms: Terms) -> Iterator[Finding]:
+        """PTY-016, asked again of a SIRET that was put in place of the one that a SIREN stands beside."""
+        used, siren = self.recipient, self.invoice.recipient_siren
+        if used is None or siren is None or used.at.text.startswith(siren.text):
+            return
+        made = finding(terms, codes.PTY_016, used.at, member=self.invoice.member, value=shown(used.at.text))
+        if made is not None:
+            facts = {"siret": shown(used.at.text), "siren": shown(siren.text), "party": RECIPIENT}
+            yield replace(made, facts=facts)
 
     def as_written(self, found: Iterable[Finding]) -> Iterator[Finding]:
         """The findings with the value that the issuer finds in its file, not with the one used instead."""
@@ -94,7 +105,7 @@ def applied(invoice: ReadInvoice, known: Known, day: date) -> Mapped:
     if recipient is None and service is None:
         return Mapped(invoice)
     mended = (MENDED_BY_ALIAS if recipient else frozenset()) | (MENDED_BY_LABEL if service else frozenset())
-    left = tuple(f for f in invoice.findings if f.code not in mended)
+    left = tuple(f for f in invoice.findings if f.code not in mended and not (recipient and _is_of_its_siren(f)))
     if invoice.pivot is None and invoice.is_refused and not any(f.refuses for f in left):
         return Mapped(invoice)  # read when its connection asked for no mapping: there is nothing to deliver
     routed = replace(
@@ -170,6 +181,11 @@ def _used(place: Text | None, bt: str, value: str, written: str, how: str) -> _U
     """`value` stands where the document has another one, or should have one."""
     at = Text(value, bt, "", 0) if place is None else place._replace(text=value, padded=False)
     return _Used(at, written, how)
+
+
+def _is_of_its_siren(found: Finding) -> bool:
+    """PTY-016 of the recipient as written, where another one is used."""
+    return found.code == codes.PTY_016.id and found.facts.get("party") == RECIPIENT
 
 
 def _how(written: str, how: str) -> str:

@@ -21,6 +21,7 @@ RUNBOOKS = "docs/ops/runbooks"
 STANDING = frozenset({
     "age-certificate", "age-host-key", "age-partner-key", "age-password", "commitments-old", "directory-old",
     "disk-low", "held-too-long", "oldest-due-late", "quarantine", "reports-unsent",
+    "unknown-status",
 })  # fmt: skip
 MOMENTS = frozenset({"deadline-missed", "reconcile-broken"})
 ALERTS = STANDING | MOMENTS

@@ -15,7 +15,7 @@ from pipeline.adapters.ledger import alerts, figures, now_ms, reference
 from pipeline.adapters.ledger.alerts import Told
 from pipeline.adapters.ledger.figures import Figures
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, REPEATED
-from pipeline.model import PARIS, FlowState, InvoiceOutcome, Snapshot
+from pipeline.model import PARIS, FlowState, InvoiceOutcome, Lane, RowOutcome, Snapshot
 from pipeline.running.ages import Age, ages_now
 from pipeline.running.alert import ALERTS, STANDING, standing
 from pipeline.running.answer import LIFECYCLE, PIVOT, REJECTS, REPORT
@@ -48,6 +48,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "oldest_unsent_report_seconds": Family((), "Time since the oldest deposit whose report is not sent; 0: none"),
         "oldest_quarantined_seconds": Family((), "Time since the oldest deposit set apart; 0: none"),
         "oldest_pending_seconds": Family((), "Time since an invoice waits for the State's commitments; 0: none"),
+        "change_rows": Family(
+            ("lane", "outcome"), "Rows of status, action and control files ever judged, by what became of them"
+        ),
         "untold_changes": Family(("partner",), "Changes of status that their issuer was not told yet"),
         "oldest_untold_change_seconds": Family(("partner",), "Time since the oldest of them was applied"),
         "leases": Family(("state",), "Lots in the hands of a worker: open, or expired because it is gone"),
@@ -124,6 +127,12 @@ def _of_the_ledger(read: Figures, now: datetime) -> dict[str, list[Sample]]:
         "oldest_unsent_report_seconds": age(read.oldest_unsent),
         "oldest_quarantined_seconds": age(read.oldest_quarantined),
         "oldest_pending_seconds": age(read.oldest_pending),
+        "change_rows": [
+            ((lane.value, outcome.value), read.change_rows.get((lane.value, outcome.value), 0))
+            for lane in Lane
+            if lane is not Lane.INVOICES
+            for outcome in RowOutcome
+        ],
         "untold_changes": [((one.issuer,), one.count) for one in read.untold],
         "oldest_untold_change_seconds": [((one.issuer,), (now - one.oldest).total_seconds()) for one in read.untold],
         "leases": _counted(read.leases, ()),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pipeline.adapters.disks import Room
 from pipeline.adapters.ledger import Connection, alerts, figures, queries
 from pipeline.adapters.ledger.alerts import Key
-from pipeline.adapters.ledger.figures import Apart, Due
+from pipeline.adapters.ledger.figures import Apart, Due, Unlabelled
 from pipeline.model import PARIS
 from pipeline.ports import Said
 from pipeline.running.ages import KINDS, PAST, Age, ages_now
@@ -69,6 +69,8 @@ def conditions(home: Home, db: Connection) -> Iterator[Condition]:
         yield Condition(
             Key("held-too-long", "commitments", f"/{step}"), held(waits.pending, waits.pending_since, now, limit)
         )
+    for one in figures.unlabelled(db, now):
+        yield Condition(Key("unknown-status", one.partner, _day(one.last)), unknown(one))
     for age in ages_now(home, db):
         if age.step is not None:
             yield Condition(_key(age), age.said)
@@ -102,6 +104,17 @@ def unsent(place: str, files: int) -> Said:
     return Said(
         f"{place}/out : {files} fichiers ne partent pas ; chorus-edi run dit pourquoi",
         f"{place}/out: {files} file(s) cannot be sent; `chorus-edi run` says why",
+    )
+
+
+def unknown(one: Unlabelled) -> Said:
+    given = ", ".join(f"{code} ({count})" for code, count in one.codes.items())
+    day = one.last.astimezone(PARIS).date()
+    return Said(
+        f"{one.partner} : statuts sans libellé publié, seulement gardés en historique : {given}, "
+        f"le dernier reçu le {day} ; lui demander ce qu'ils veulent dire",
+        f"{one.partner}: statuses without a published label, kept as history only: {given}, the last one on {day}; "
+        "ask what they mean",
     )
 
 

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import BinaryIO
 
+from pipeline import codes
+from pipeline.codes import Severity
 from pipeline.model import Enclosed, Finding, ReadAction, Slice
 from pipeline.ports import Tools
 from pipeline.readers import action_file
@@ -33,10 +35,13 @@ def enclosed(content: bytes, name: str, sink: BinaryIO, terms: Terms) -> Enclose
     """Open a file that lies beside the actions, and write what is to be added to the sink: unwrapped, where it came as
     a ZIP of one file (then its digest is another one than that of the file).
 
-    What cannot be opened keeps its findings, which refuse every row that names it.
+    What cannot be opened keeps its findings, which refuse every row that names it, also where the settings have
+    switched the rule off: there is nothing to add.
     """
     examined = attachments.examine_file(name, content, terms)
     if not examined.opened:
+        if not any(one.refuses for one in examined.findings):
+            examined = attachments.examine_file(name, content, Terms(attachment=terms.attachment))
         return Enclosed(name, "", hashlib.sha256(content).hexdigest(), Slice(0, 0), examined.findings)
     (opened,) = examined.opened
     offset = sink.tell()
@@ -44,3 +49,10 @@ def enclosed(content: bytes, name: str, sink: BinaryIO, terms: Terms) -> Enclose
     place = Slice(offset, len(opened.content))
     digest = hashlib.sha256(opened.content).hexdigest()
     return Enclosed(opened.name, opened.mime, digest, place, examined.findings)
+
+
+def too_large(name: str, sha256: str, size_bytes: int, terms: Terms) -> Enclosed:
+    """The same of a file above the limit of a whole document: ATT-005, without reading it."""
+    facts: dict[str, str | int] = {"name": name, "size_bytes": size_bytes, "limit": terms.attachment.bytes_max}
+    found = Finding(codes.ATT_005.id, codes.ATT_005.id, Severity.ERROR, value=name, facts=facts)
+    return Enclosed(name, "", sha256, Slice(0, 0), (found,))

@@ -58,7 +58,13 @@ def read(
         return document
 
     for rank, seen in enumerate(identified.members):
-        if is_read and rank not in unreadable and seen.kind is Kind.ENCLOSED and not seen.findings:
+        if not is_read or seen.kind is not Kind.ENCLOSED:
+            continue
+        if rank in unreadable:  # what it earned is said of the rows that name it too
+            beside[seen.name] = Enclosed(seen.name, "", seen.sha256, Slice(0, 0), unread(seen).findings)
+        elif seen.size_bytes > tools.terms.flow.file_bytes_max:
+            beside[seen.name] = action_document.too_large(seen.name, seen.sha256, seen.size_bytes, tools.terms)
+        else:
             at(rank)
             one = beside[seen.name] = action_document.enclosed(opened(seen), seen.name, sink, tools.terms)
             if tools.terms.is_scanned and one.content.length and one.sha256 != seen.sha256:  # what a ZIP held

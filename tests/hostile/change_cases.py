@@ -261,7 +261,8 @@ def _actions() -> Iterator[ChangeCase]:
     named = row(attachments="bon.pdf")
     yield case("packed-missing", "F10", "ATT-007 LFC-008", lambda: packed([("a.csv", table(named))]), rows=1)
     yield case("packed-extra", "F10", "LFC-008",
-               lambda: packed([("a.csv", table(named)), ("bon.pdf", bill), ("autre.pdf", bill)]), rows=1)  # fmt: skip
+               lambda: packed([("a.csv", table(named)), ("bon.pdf", bill), ("autre.pdf", bill)]), rows=1,
+               warned=("XML-010",))  # fmt: skip
     yield case("packed-name-twice", "F10", "ENV-008",
                lambda: packed([("a.csv", table(named)), ("bon.pdf", bill), ("bon.pdf", b"%PDF-1.5")]))  # fmt: skip
     yield case("packed-up", "F10", "ENV-003", lambda: packed([("a.csv", table(named)), ("../bon.pdf", bill)]))
@@ -272,7 +273,7 @@ def _actions() -> Iterator[ChangeCase]:
     yield case(
         "packed-empty-file",
         "F10",
-        "FIL-001 ATT-007 LFC-008",
+        "ATT-007 LFC-008",
         lambda: packed([("a.csv", table(named)), ("bon.pdf", b"")]),
         rows=1,
     )

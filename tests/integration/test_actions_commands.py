@@ -264,10 +264,11 @@ def test_a_credit_note_that_somebody_else_used_meanwhile_cancels_nothing_more(
 def test_the_work_list_says_what_until_when_and_by_which_command(cli: Cli, place: Path) -> None:
     code, out, _ = cli("todo", "--home", place)
     assert code == 0
-    assert "3 facture(s) à traiter : 1 04 A_RECYCLER, 1 05 REJETEE, 1 06 SUSPENDUE" in words(out)
+    assert "3 factures à traiter : 04 A_RECYCLER (1), 05 REJETEE (1), 06 SUSPENDUE (1)" in words(out)
+    assert max(len(line) for line in out.splitlines()) <= 80
     for command in ("recycle", "complete", "handle-reject"):
         assert f"chorus-edi {command} {homes.SUPPLIER}/F-" in words(out)
-    assert "échéance 2026-11-27" in out
+    assert "04 A_RECYCLER depuis 0 j Échéance 2026-11-27 " in words(out)
     items = [json.loads(line) for line in cli("todo", "--format", "json", "--home", place)[1].splitlines()]
     assert [(i["number"], i["status"], i["due"], i["late"]) for i in items] == [
         ("F-1", "04", "2026-11-27", False), ("F-2", "06", "2026-11-27", False), ("F-3", "05", "2026-11-27", False),

@@ -142,7 +142,8 @@ def test_completed_invoices_get_the_files_that_their_rows_name(home: Home) -> No
     ]  # fmt: skip
     report = stories.act(home, homes.archive(files))
     assert state_of(report) == "96"
-    assert {"ATT-004", "ATT-007"} <= set(found_in(report))
+    assert sorted(found_in(report)) == ["ATT-004", "ATT-007", "ATT-007"]  # an empty file is said once, as a missing one
+    assert "la pièce jointe vide.pdf est vide" in report
     assert stories.stand(home) == {"F-1": "12", "F-2": "12", "F-3": "06", "F-4": "06"}
     (again,) = (p for p in stories.pivots(home, homes.RECEIVER) if b"Compl" in p)
     first, second = tree(again).findall(".//CPPFacturePivotUnitaire")
@@ -158,6 +159,14 @@ def test_completed_invoices_get_the_files_that_their_rows_name(home: Home) -> No
     more = [("a.csv", stories.table(columns, [("completer", homes.SUPPLIER, "F-1", "", "plan.pdf")]))]
     assert state_of(stories.act(home, homes.archive([*more, ("plan.pdf", b"%PDF plan")]), 2)) == "90"
     (last,) = (p for p in stories.pivots(home, homes.RECEIVER) if b"plan.pdf" in p)
+    # what no row names is said, and refuses nothing, empty or not
+    stories.tell(home, 6, ["F-1"], 3)
+    stories.later(home, HOUR)
+    more = [("a.csv", stories.table(columns, [("completer", homes.SUPPLIER, "F-1", "Rien", "")]))]
+    report = stories.act(home, homes.archive([*more, ("oubli.pdf", b"%PDF"), ("vide.txt", b"")]), 3)
+    assert (state_of(report), found_in(report)) == ("90", ["XML-010", "XML-010"])
+    assert "aucune ligne ne nomme le fichier « oubli.pdf » de l'archive" in report
+    assert stories.stand(home) == {"F-1": "12", "F-2": "12", "F-3": "06", "F-4": "06"}
     pieces = tree(last).findall(".//PJ")
     assert [p.findtext("NomPJ") for p in pieces] == ["F-1.xml", "bon.pdf", "releve.csv", "plan.pdf"]
     verified(home)

@@ -13,6 +13,7 @@ from typing import Any
 
 import homes
 import pytest
+from change_files import Entry, status_file, status_flow
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, text
 
@@ -46,15 +47,21 @@ def of(home: Home) -> Samples:
 
 
 def lived_in(home: Home, tmp_path: Path) -> None:
-    """Integrated, refused, pending, repeated, set apart, waiting for us; a lot in other hands, an alert, an old file."""
+    """Integrated, refused, pending, repeated, set apart, waiting for us; a lot in other hands, an alert, an old file;
+    statuses that applied, that were kept and that were refused."""
     runner.add_partner(home, homes.partner())
     runner.add_partner(home, homes.partner(homes.OTHER))
+    runner.add_partner(home, homes.partner(homes.RECEIVER, receives=((homes.PLAIN, ""),)))
     runner.import_directory(home, homes.directory(tmp_path / "annuaire"), date(2026, 11, 15))
     runner.import_commitments(home, homes.orders(tmp_path / "orders.csv", ORDERED), date(2026, 11, 19))
     runner.commitments_unavailable(home)
     homes.drop(home, homes.flow_name(1), homes.ubl("M-1"))
     homes.drop(home, homes.flow_name(2), homes.ubl("M-2", recipient=homes.NEEDS_BOTH))
     homes.drop(home, homes.flow_name(3), homes.ubl("M-3", recipient=homes.STATE, service="SFACETAT", order=ORDERED))
+    runner.run(home)
+    when = home.clock.now()
+    entries = [Entry.sound("M-1", 7, when), Entry("M-1", 30, when), Entry("M-1", 31, when), Entry("NONE", 7, when)]
+    homes.drop(home, status_flow(1), status_file(entries), homes.RECEIVER)
     runner.run(home)
     homes.drop(home, homes.flow_name(1), homes.ubl("M-1"))
     (home.path / "drop" / homes.PARTNER / "in" / "link").symlink_to("/etc/hostname")
@@ -78,7 +85,10 @@ def check_what_is_exposed(home: Home) -> None:
     expected = {
         ("deposits", "IN_INTEGRE"): 1, ("deposits", "IN_REJETE"): 1, ("deposits", "IN_EN_ATTENTE_TRAITEMENT_CPP"): 1,
         ("deposits", "repeated"): 1, ("deposits", "quarantined"): 1, ("deposits", "received"): 1,
-        ("deposits", "IN_INTEGRE_PARTIEL"): 0,
+        ("deposits", "IN_INTEGRE_PARTIEL"): 1,
+        ("change_rows", "statuses applied"): 1, ("change_rows", "statuses kept"): 2,
+        ("change_rows", "statuses refused"): 1, ("change_rows", "statuses repeated"): 0,
+        ("change_rows", "actions applied"): 0, ("change_rows", "control refused"): 0,
         ("invoices", "integrated"): 1, ("invoices", "refused"): 1, ("invoices", "pending"): 1,
         ("due_deposits", homes.OTHER): 1, ("faulted_deposits", homes.OTHER): 1,
         ("oldest_due_seconds", homes.OTHER): 7200,
@@ -147,6 +157,7 @@ def test_nothing_is_read_row_by_row_but_through_an_index(quiet: Path) -> None:
     assert sorted(whole) == [
         "SCAN changes USING INDEX ix_changes_untold",  # which holds what waits, and nothing else
         "SCAN deposits USING COVERING INDEX ix_deposits_state",
+        "SCAN intakes",  # five numbers for each file of changes, however many rows it had
         "SCAN invoices USING COVERING INDEX ix_invoices_outcome",
     ]
     assert [plan for plan, sql in plans if "findings" in plan and "deposit_id=?" not in plan] == []

@@ -8,6 +8,7 @@ from typing import Any
 import homes
 import pytest
 from alert_receivers import Command
+from change_files import Entry, status_file, status_flow
 from sqlalchemy import event, text
 
 from pipeline import runner
@@ -178,6 +179,33 @@ def test_held_invoices_are_told_after_a_day_and_when_one_may_decide(
     runner.commitments_available(home)
     runner.run(home)
     assert heard(home, command) == []
+
+
+def test_statuses_without_a_label_are_told_once_a_day_for_each_recipient(home: Home, command: Command) -> None:
+    runner.add_partner(home, homes.partner(homes.RECEIVER, receives=((homes.PLAIN, ""),)))
+    homes.drop(home, homes.flow_name(1), homes.ubl("L-1"))
+    runner.run(home)
+
+    def says(sequence: int, *codes: int) -> Seen:
+        entries = [Entry("L-1", code, home.clock.now() - timedelta(seconds=n)) for n, code in enumerate(codes)]
+        homes.drop(home, status_flow(sequence), status_file(entries), homes.RECEIVER)
+        assert runner.run(home).changes["kept"] == sum(code > 12 for code in codes)
+        return heard(home, command)
+
+    assert says(1, 7) == []
+    assert says(2, 30, 30, 41) == [("unknown-status", homes.RECEIVER, "/2026-11-20")]
+    said = command.got[-1]
+    assert "historique : 30 (2), 41 (1), le dernier reçu le 2026-11-20" in said["fr"]
+    assert "history only: 30 (2), 41 (1), the last one on 2026-11-20" in said["en"]
+    after(home, hours=2)
+    assert says(3, 31) == []  # the same day
+    after(home, hours=20)
+    assert says(4, 31) == [("unknown-status", homes.RECEIVER, "/2026-11-21")]
+    assert "31 (2), 41 (1)" in command.got[-1]["fr"]
+    after(home, hours=45)
+    assert heard(home, command) == []
+    with home.ledger.reading() as db:
+        assert not [one for one in rows.every(db, ALERTS) if one.key.name == "unknown-status"]  # a day without one
 
 
 def test_what_grows_old_is_told_at_each_step_and_after_a_renewal_anew(

@@ -43,6 +43,7 @@ UNKNOWN = siret(399)
 RECIPIENTS = [r.siret for r in (FREE, STATE, WITH_BOTH, SERVICES, EITHER, CLOSED, GONE, WORKS_ONLY)] + [UNKNOWN]
 ADVICE = {"suggestions", "nearest"}
 ABSENT = "ABSENT"
+_END_OF_PARTY = b"</cac:PartyLegalEntity>"
 _CUSTOMER = b"<cac:AccountingCustomerParty><cac:Party>"
 NOT_GIVEN = (
     ubl.write(Content("F", recipient=Recipient("", ABSENT)))
@@ -73,14 +74,17 @@ def judged(document: bytes, known: Known, terms: Terms) -> tuple[Verdict, bytes]
     return judge.conclude(judge.decide(read, known, terms), {}, terms), sink.getvalue()
 
 
-def written(content: Content) -> bytes:
-    """The document; without a SIRET it names its recipient by nothing but its name."""
+def written(content: Content, siren: str = "") -> bytes:
+    """The document; without a SIRET it names its recipient by nothing but its name. `siren`: what stands beside it."""
     document = ubl.write(
         replace(content, recipient=replace(content.recipient, siret=content.recipient.siret or ABSENT))
     )
     kept = NOT_GIVEN in document
     assert kept is not bool(content.recipient.siret)
-    return document.replace(NOT_GIVEN, b"")
+    beside = f'<cbc:CompanyID schemeID="0002">{siren}</cbc:CompanyID>' if siren else ""
+    head, customer, rest = document.partition(_CUSTOMER)
+    rest = rest.replace(_END_OF_PARTY, beside.encode() + _END_OF_PARTY, 1)
+    return (head + customer + rest).replace(NOT_GIVEN, b"")
 
 
 def said(found: tuple[Finding, ...]) -> list[tuple[object, ...]]:
@@ -110,11 +114,12 @@ def tables(draw: st.DrawFn):
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(documents(), tables(), st.sampled_from([LEGACY, CTC]))
-def test_a_mapped_document_is_judged_as_if_the_values_stood_in_it(content, names, profile):
+@given(documents(), tables(), st.sampled_from([LEGACY, CTC]), st.sampled_from(["", FREE.siret[:9], "552100554"]))
+def test_a_mapped_document_is_judged_as_if_the_values_stood_in_it(content, names, profile, siren):
+    siren = siren if content.recipient.siret in RECIPIENTS else ""  # beside a name it is compared with nothing
     terms = Terms(profile=profile, policies=dict.fromkeys(("facturx", "en16931", "br-fr"), "off"))
     asked = replace(terms, maps_recipients=True)
-    mapped, units = judged(written(content), replace(KNOWN, mapping=names), asked)
+    mapped, units = judged(written(content, siren), replace(KNOWN, mapping=names), asked)
     (invoice,) = mapped.invoices
     notes = [f for f in invoice.findings if f.rule == "RTG-013"]
     assert bool(notes) is invoice.is_mapped
@@ -124,7 +129,7 @@ def test_a_mapped_document_is_judged_as_if_the_values_stood_in_it(content, names
         siret=used.recipient.text if used.recipient else "",
         service=used.service.text if used.service else "",
     )
-    in_full, _ = judged(written(replace(content, recipient=recipient)), KNOWN, terms)
+    in_full, _ = judged(written(replace(content, recipient=recipient), siren), KNOWN, terms)
 
     assert (mapped.state, invoice.outcome) == (in_full.state, in_full.invoices[0].outcome)
     assert said(invoice.findings) == said(in_full.invoices[0].findings)
@@ -132,7 +137,8 @@ def test_a_mapped_document_is_judged_as_if_the_values_stood_in_it(content, names
     if invoice.outcome is InvoiceOutcome.INTEGRATED:
         assert used.pivot is not None
         assert used.pivot.length <= len(units)
-    event(f"mapped: {invoice.is_mapped}, {invoice.outcome.value}")
+    is_odd = any(f.rule == "PTY-016" for f in invoice.findings)
+    event(f"mapped: {invoice.is_mapped}, {invoice.outcome.value}, another SIREN: {is_odd}")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

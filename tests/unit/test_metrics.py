@@ -48,7 +48,7 @@ def test_each_sample_has_the_labels_of_its_family_and_names_carry_their_unit(exp
     units = re.compile(r"_(seconds|days|days_left|info|24h)$")
     counts = {
         "deposits", "invoices", "due_deposits", "faulted_deposits", "unsent_files", "leases", "ages_unread", "open_alerts",
-        "untold_changes",
+        "untold_changes", "change_rows",
     }  # fmt: skip
     assert {name for name in FAMILIES if not units.search(name)} == counts
 
@@ -59,6 +59,7 @@ def test_an_empty_ledger_has_its_series_already_at_zero(exposed: str) -> None:
         'chorus_edi_invoices{state="pending"} 0.0',
         'chorus_edi_unsent_files{kind="CSO"} 0.0',
         'chorus_edi_leases{state="expired"} 0.0',
+        'chorus_edi_change_rows{lane="statuses",outcome="kept"} 0.0',
         'chorus_edi_open_alerts{alert="quarantine"} 0.0',
         "chorus_edi_oldest_unsent_report_seconds 0.0",
     ):

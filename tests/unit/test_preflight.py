@@ -1,7 +1,9 @@
 """The checks before the drop: which files, what is judged, what is left to the platform."""
 
+import io
 import re
 import shutil
+import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,14 +11,15 @@ import pytest
 
 from fixtures.case import flow_name
 from fixtures.make import ROOT
-from pipeline import preflight
+from pipeline import judge, preflight
 from pipeline.adapters.artefacts import InstalledSchemas
 from pipeline.adapters.directory_files import as_known
 from pipeline.cli.options import Lang
 from pipeline.cli.verdicts import lines
-from pipeline.model import FlowState, IntakeVerdict, Snapshot, Verdict
+from pipeline.model import FlowState, IntakeVerdict, Received, Snapshot, Verdict
 from pipeline.ports import RulesRan, Tools, XmlDocument
 from pipeline.preflight import Preflight, files
+from pipeline.returns.verdict import as_json, summary
 from pipeline.terms import FlowLimits, Terms
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
@@ -138,8 +141,67 @@ def test_a_status_file_is_judged_as_far_as_it_can_be_without_its_invoices(tmp_pa
     assert verdict.state is FlowState.PARTIAL
     assert {"LFC-001", "LFC-006", "LFC-008", "LFC-013", "LFC-015", "FLW-005"} <= set(verdict.not_judged)
     told = [plain(line) for line in lines(verdict, "statuts.xml", Lang.FR)]
-    assert told[0].endswith("(4 statuts, 1 appliqué, 1 gardé en historique, 2 refusés)")
+    assert told[0].endswith("(4 statuts, 2 recevables, 2 refusés)")
+    assert told[1] == "  Rien n'est appliqué ici : seule la plateforme sait où en est chaque facture."
+    assert [row["change"] for row in as_json(verdict, "statuts.xml")["invoices"]] == [
+        "admissible", "refused", "refused", "admissible",
+    ]  # fmt: skip
+    assert summary(verdict, "en").endswith("4 statuses, 2 admissible, 2 refused")
     assert "  ligne 3, facture F-3" in told
+
+
+ACTIONS = "ACT9001A_ABC001_ABC0019001000000000000001"
+
+
+def an_archive_of_actions(folder: Path, row: str, *files: tuple[str, bytes]) -> Path:
+    """One action file with one row, and what lies beside it."""
+    table = f"action;fournisseur;numero;commentaire;pieces_jointes\n{row}\n".encode()
+    path = folder / ACTIONS
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in (("a.csv", table), *files):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def test_a_good_row_of_an_action_file_is_admissible_and_not_applied(tmp_path):
+    named = "completer;12345678900015;F-1;;bon.pdf"
+    verdict = a_preflight().judge(an_archive_of_actions(tmp_path, named, ("bon.pdf", b"%PDF-1.4")))
+    told = [plain(line) for line in lines(verdict, ACTIONS, Lang.FR)]
+    assert told == [
+        f"✔ {ACTIONS}  ACT9001A  IN_INTEGRE  (1 action, 1 recevable, 0 refusée)",
+        "  Rien n'est appliqué ici : seule la plateforme sait où en est chaque facture.",
+    ]
+    (row,) = as_json(verdict, ACTIONS)["invoices"]
+    assert (row["asked"], row["change"], row["findings"]) == ("complete", "admissible", [])
+
+
+@pytest.mark.parametrize(
+    ("content", "terms", "rule"),
+    [
+        (b"", Terms(), "ATT-007"),
+        (b"", Terms(severities={"ATT-007": "off"}), "ATT-007"),
+        (b"x" * 300, Terms(flow=FlowLimits(file_bytes_max=200)), "ATT-005"),
+        (b"x" * 300, Terms(flow=FlowLimits(file_bytes_max=200), severities={"ATT-005": "off"}), "ATT-005"),
+    ],
+)
+def test_a_file_that_cannot_be_added_earns_one_finding_on_the_row_that_names_it(tmp_path, content, terms, rule):
+    named = "completer;12345678900015;F-1;;bon.pdf"
+    verdict = a_preflight(terms).judge(an_archive_of_actions(tmp_path, named, ("bon.pdf", content)))
+    assert (verdict.state, verdict.findings) == (FlowState.REJECTED, ())
+    assert [[f.rule for f in row.findings] for row in verdict.rows] == [[rule]]
+    assert verdict.rows[0].attachments == ()
+
+
+def test_a_file_that_nobody_may_open_says_so_on_the_row_that_names_it(tmp_path):
+    path = an_archive_of_actions(tmp_path, "completer;12345678900015;F-1;;bon.pdf", ("bon.pdf", b"%PDF-1.4"))
+    received = Received("ABC001", ACTIONS, "1" * 64, path.stat().st_size, NOON)
+    tools = Tools(SCHEMAS, NoRules(), Terms())
+    with path.open("rb") as source:
+        read = judge.read(received, source, io.BytesIO(), io.BytesIO(), tools, unreadable=(1,))
+    assert [f.rule for f in read.actions[0].findings] == ["FIL-007"]
+    assert [f.rule for member in read.members for f in member.findings] == ["FIL-007"]
 
 
 def plain(line: str) -> str:

@@ -5,17 +5,18 @@ deposits of the last day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
+from pipeline import codes
 from pipeline.adapters.ledger import held, telling
 from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.claims import CLAIMED, UNSENT
 from pipeline.adapters.ledger.rows import QUARANTINED, RECEIVED, moment
 from pipeline.adapters.ledger.telling import Untold
-from pipeline.model import PARIS, InvoiceOutcome
+from pipeline.model import PARIS, InvoiceOutcome, RowOutcome
 
 WINDOW = timedelta(hours=24)
 REPORT = "CSO"
@@ -49,6 +50,7 @@ class Figures:
     rejects: Mapping[str, int]  # rule -> refusing findings on what came in the last 24 hours
     last_received: datetime | None
     untold: Sequence[Untold] = ()  # changes of status that their issuer was not told yet
+    change_rows: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (lane, what became of them) -> rows
 
 
 def figures(db: Connection, now: datetime, now_ms: int) -> Figures:
@@ -61,6 +63,7 @@ def figures(db: Connection, now: datetime, now_ms: int) -> Figures:
         {state: n for state, n in db.execute(select(_D.c.state, func.count()).group_by(_D.c.state))},  # noqa: C416
         invoices, due(db), *_unsent(db), _at(db.execute(apart).scalar()), _at(db.execute(pending).scalar()),
         _leases(db, now_ms), _rejects(db, now), _at(db.execute(last).scalar()), telling.untold(db),
+        _change_rows(db),
     )  # fmt: skip
 
 
@@ -119,6 +122,55 @@ def set_apart(db: Connection) -> tuple[Apart, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Statuses without a published label that a recipient sent in the last 24 hours."""
+
+    partner: str
+    codes: Mapping[str, int]  # two digits -> entries that gave it
+    last: datetime  # when the last file with one came
+
+
+def unlabelled(db: Connection, now: datetime) -> tuple[Unlabelled, ...]:
+    """What nobody can read, recipient by recipient: the files of the last 24 hours that left an event."""
+    since, n = now - WINDOW, t.intakes
+    files = (
+        select(_D.c.id, _D.c.partner, _D.c.received_at)
+        .join(n, n.c.deposit_id == _D.c.id)
+        .where(_is_recent(since), n.c.kept > 0)
+    )
+    came = {row.id: row for row in db.execute(files)}
+    if not came:
+        return ()
+    per_file = select(_F.c.deposit_id, _F.c.value, func.count()).where(
+        _F.c.rule == codes.LFC_010.id, _F.c.deposit_id.in_(files.with_only_columns(_D.c.id))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for deposit, code, count in db.execute(per_file.group_by(_F.c.deposit_id, _F.c.value)):
+        mine = found.setdefault(came[deposit].partner, {})
+        mine[code] = mine.get(code, 0) + count
+    last: dict[str, str] = {}
+    for row in came.values():
+        last[row.partner] = max(row.received_at, last.get(row.partner, ""))
+    return tuple(
+        Unlabelled(partner, dict(sorted(found[partner].items())), datetime.fromisoformat(last[partner]))
+        for partner in sorted(found)
+    )
+
+
+def _change_rows(db: Connection) -> dict[tuple[str, str], int]:
+    """A row of `intakes` for each file of changes, not for each of its rows: few enough to be summed."""
+    n = t.intakes
+    sums = (func.sum(n.c[outcome.value]).label(outcome.value) for outcome in RowOutcome)
+    rows = db.execute(select(n.c.lane, *sums).group_by(n.c.lane)).mappings()
+    return {(row["lane"], outcome.value): int(row[outcome.value]) for row in rows for outcome in RowOutcome}
+
+
+def _is_recent(since: datetime) -> ColumnElement[bool]:
+    """By the day first: it has an index."""
+    return and_(_D.c.received_day >= since.astimezone(PARIS).date().isoformat(), _D.c.received_at >= moment(since))
+
+
 def _unsent(db: Connection) -> tuple[dict[str, int], datetime | None]:
     unsent = _O.c.state.in_(UNSENT)
     kinds = {kind: n for kind, n in db.execute(select(_O.c.kind, func.count()).where(unsent).group_by(_O.c.kind))}  # noqa: C416
@@ -134,11 +186,8 @@ def _leases(db: Connection, now_ms: int) -> dict[str, int]:
 
 
 def _rejects(db: Connection, now: datetime) -> dict[str, int]:
-    """By the day first: it has an index. A sub-select, so that no planner begins with all findings ever made."""
-    since = now - WINDOW
-    recent = select(_D.c.id).where(
-        _D.c.received_day >= since.astimezone(PARIS).date().isoformat(), _D.c.received_at >= moment(since)
-    )
+    """A sub-select, so that no planner begins with all findings ever made."""
+    recent = select(_D.c.id).where(_is_recent(now - WINDOW))
     query = select(_F.c.rule, func.count()).where(_F.c.deposit_id.in_(recent), _F.c.severity.in_(REFUSING))
     return {rule: n for rule, n in db.execute(query.group_by(_F.c.rule))}  # noqa: C416
 

@@ -241,5 +241,5 @@ def refused_by_name(db: Connection, partner: str) -> list[RefusedByName]:
 
 _BY_NAME = (
     codes.RTG_001.id, codes.RTG_002.id, codes.RTG_010.id, codes.RTG_011.id, codes.RTG_014.id, codes.RTG_026.id,
-    *sorted(mapping.MENDED),
+    *sorted(mapping.MENDED_BY_ALIAS | mapping.MENDED_BY_LABEL),
 )  # fmt: skip

@@ -37,7 +37,7 @@ def test_a_page_is_a_table_and_the_cursor_of_the_next(search):
     assert lines[0].split()[:3] == ["numéro", "émise", "le"]
     assert len(lines) == 5 + 4
     cursor = lines[-1].rpartition(" ")[2]
-    assert lines[-1].startswith("5 facture(s) ; il y en a d'autres : --after ")
+    assert lines[-1].startswith("5 factures ; il y en a d'autres : --after ")
     following = search("--limit", "5", "--after", cursor).out.splitlines()
     assert set(lines[2:7]).isdisjoint(following[2:7])
 
@@ -81,7 +81,7 @@ def test_the_csv_goes_to_the_output_or_to_a_file(search, tmp_path):
     out = tmp_path / "factures.csv"
     said = search("--format", "csv", "--out", out)
     assert (said.code, said.out) == (0, "")
-    assert said.err == f"chorus-edi : {COUNT} facture(s) dans {out}\n"
+    assert said.err == f"chorus-edi : {COUNT} factures dans {out}\n"
     rows = list(csv.DictReader(io.StringIO(out.read_text("utf-8-sig")), delimiter=";"))
     assert len(rows) == COUNT
     assert [one.name for one in tmp_path.iterdir()] == ["factures.csv"]

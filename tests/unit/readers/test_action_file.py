@@ -1,6 +1,7 @@
 """Action files, CSV and XML, as people and programs write them: the same rows from both, and what is wrong where."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -187,12 +188,29 @@ def test_files_are_named_one_by_one_and_must_be_there():
 
 
 def test_what_is_wrong_with_a_file_is_said_of_each_row_that_names_it():
-    from dataclasses import replace
-
     broken = replace(BON, findings=action_file.Desk("", TERMS) and read("")[0])
     first, second = rows(f"{HEAD};pj\ncompleter;1;F-1;bon.pdf\ncompleter;1;F-2;bon.pdf\n", {"bon.pdf": broken})
     assert [one.line for row in (first, second) for one in row.findings] == [2, 3]
     assert first.is_refused
+
+
+@pytest.mark.parametrize("form", ["csv", "xml"])
+def test_a_file_that_no_row_names_is_said_and_refuses_nothing(form):
+    extra = replace(BON, name="autre.pdf")
+    text = f"{HEAD};pj\ncompleter;1;F-1;bon.pdf\n" if form == "csv" else XML
+    found, told = read(text, {"bon.pdf": BON, "autre.pdf": extra})
+    assert [(one.rule, one.severity, one.value) for one in found] == [("XML-010", Severity.WARNING, "autre.pdf")]
+    assert "aucune ligne ne nomme le fichier « autre.pdf »" in said(found[0])
+    assert "no row names the file 'autre.pdf'" in said(found[0], "en")
+    assert not any(row.is_refused for row in told)
+    off = Terms(severities={"XML-010": "off"})
+    assert read(text, {"bon.pdf": BON, "autre.pdf": extra}, off)[0] == ()
+
+
+def test_a_file_that_a_refused_row_names_is_named():
+    terms = Terms(action=ActionLimits(attachments_max=1))
+    found, (row,) = read(f"{HEAD};pj\n;1;F-1;bon.pdf|plan.pdf\n", {"bon.pdf": BON}, terms)
+    assert (row.is_refused, found) == (True, ())
 
 
 def test_a_guard_of_our_own_tables_is_taken_off_and_nothing_else_is():

@@ -55,6 +55,38 @@ def test_only_a_name_that_fits_exactly_is_used(recipient, service, expected):
     assert used(mapping.applied(an_invoice(recipient=recipient, service=service), KNOWN, DAY)) == expected
 
 
+@pytest.mark.parametrize(
+    ("siren", "severities", "expected"),
+    [
+        (None, {}, []),
+        (MERGED[:9], {}, []),
+        ("552100554", {}, [("PTY-016", Severity.WARNING, OLD)]),  # the value that the issuer finds in its file
+        ("552100554", {"PTY-016": "error"}, [("PTY-016", Severity.ERROR, OLD)]),
+        ("552100554", {"PTY-016": "off"}, []),
+    ],
+)
+def test_a_mapped_siret_is_held_to_the_siren_beside_the_one_that_is_written(siren, severities, expected):
+    beside = None if siren is None else text(siren, "BT-47", 5)
+    mapped = mapping.applied(an_invoice(recipient=OLD, recipient_siren=beside), KNOWN, DAY)
+    found = list(mapped.as_written(mapped.beside_a_siren(Terms(severities=severities))))
+    assert used(mapped)[0] == MERGED
+    assert [(f.rule, f.severity, f.value) for f in found] == expected
+    for one_ in found:
+        assert one_.facts == {"siret": MERGED, "siren": "552100554", "party": "recipient"}
+
+
+def test_what_was_said_of_the_siren_beside_goes_with_the_siret_that_is_replaced():
+    def said(party):
+        return Finding("PTY-016", "PTY-016", Severity.WARNING, at="BT-47", facts={"party": party})
+
+    written = an_invoice(recipient=OLD, findings=(said("recipient"), said("supplier")))
+    assert mapping.applied(written, KNOWN, DAY).invoice.findings == (said("supplier"),)
+    assert (
+        mapping.applied(replace(written, recipient=text(TOWN, "BT-47", 5)), KNOWN, DAY).invoice.findings
+        == written.findings
+    )
+
+
 def test_what_the_directory_knows_stays_whatever_the_tables_say():
     names = mapping.table([Label(TOWN, "FIN-03", "DST-02")], [Alias(TOWN, MERGED)])
     mapped = mapping.applied(an_invoice(service="FIN-03"), replace(KNOWN, mapping=names), DAY)
