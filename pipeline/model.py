@@ -485,6 +485,7 @@ class ReadStatus:
     comment: Text | None = None
     reason: Text | None = None  # ComplementStatut
     mandate: Text | None = None  # IdMandatDP
+    issued_at: Text | None = None  # DateFacture as given
     findings: tuple[Finding, ...] = ()
 
     @property

@@ -115,8 +115,9 @@ class _Entry:
         return None
 
     def _mine(self, held: Standings) -> Standing | None:
-        """The invoice, where it is known and goes to the sender: LFC-008, LFC-013."""
-        named = held.named(self.entry.invoice)
+        """The invoice, where it is known and goes to the sender: LFC-008, LFC-013. A day that is none names none."""
+        is_dated = self.entry.issued_at is None or self.entry.invoice.issued is not None
+        named = held.named(self.entry.invoice) if is_dated else []
         mine = [one for one in named if one.receiver == self.sender]
         if len(mine) == 1:
             return mine[0]

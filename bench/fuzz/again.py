@@ -4,6 +4,7 @@ tar, pypdf.
 Nothing of the product is used here. Each function tells what is not as an accepted document must be.
 """
 
+import base64
 import gzip
 import hashlib
 import io
@@ -350,8 +351,26 @@ def pack_of(root: ET.Element, guideline: str) -> str:
 # --- containers -------------------------------------------------------------------------------------------------------
 
 
+Files = list[tuple[str, bytes]]  # name and content
+
+
 def members_of(packed: bytes) -> list[tuple[str, str]]:
-    """(name, SHA-256) of the plain files of a tar.gz, as `tarfile` reads it.
+    """(name, SHA-256) of the plain files of a tar.gz, as `tarfile` reads it."""
+    return digests(files_of(packed))
+
+
+def members_by_gnu_tar(packed: bytes) -> list[tuple[str, str]] | None:
+    """The same as GNU tar reads it; None where it is not installed."""
+    files = files_by_gnu_tar(packed)
+    return None if files is None else digests(files)
+
+
+def digests(files: Files) -> list[tuple[str, str]]:
+    return [(name, hashlib.sha256(content).hexdigest()) for name, content in files]
+
+
+def files_of(packed: bytes) -> Files:
+    """The plain files of a tar.gz, as `tarfile` reads it.
 
     It ends at the first header that it does not like and says nothing: here that is an error.
     """
@@ -361,24 +380,24 @@ def members_of(packed: bytes) -> list[tuple[str, str]]:
         for one in tar:
             file = tar.extractfile(one) if one.isreg() else None
             if file is not None:
-                found.append((one.name.removeprefix("./"), hashlib.sha256(file.read()).hexdigest()))
+                found.append((one.name.removeprefix("./"), file.read()))
         if unpacked[tar.offset : tar.offset + tarfile.BLOCKSIZE].strip(b"\0"):
             raise tarfile.ReadError(f"tarfile ended at {tar.offset}")
     return found
 
 
-def members_by_gnu_tar(packed: bytes) -> list[tuple[str, str]] | None:
+def files_by_gnu_tar(packed: bytes) -> Files | None:
     """The same as GNU tar reads it, which passes over more than `tarfile`; None where it is not installed."""
     if (program := shutil.which("tar")) is None:
         return None
-    told = 'printf "%s " "$TAR_FILENAME"; sha256sum'
+    told = 'printf "%s " "$TAR_FILENAME"; base64 -w 0; echo'
     with tempfile.TemporaryDirectory(prefix="fuzz-tar-") as nowhere:  # what is no plain file would be made there
         done = subprocess.run(
             [program, "-xzf", "-", "--to-command", told], input=packed, capture_output=True, cwd=nowhere, timeout=30,
             check=False,
         )  # fmt: skip
-    pairs = (line.rsplit(" ", 3) for line in done.stdout.decode("utf-8", "replace").splitlines())
-    return [(name.removeprefix("./"), sha256) for name, sha256, _, _ in pairs]
+    pairs = (line.rpartition(" ") for line in done.stdout.decode("utf-8", "replace").split("\n")[:-1])
+    return [(name.removeprefix("./"), base64.b64decode(content)) for name, _, content in pairs]
 
 
 def embedded_in(pdf: bytes) -> list[bytes]:

@@ -4,8 +4,10 @@ import json
 import mmap
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 STARTING, ASKING_SAXON = -2, -1
 PROGRESS_BYTES = 8
@@ -35,9 +37,12 @@ class Progress:
 
 
 @dataclass
-class Batch:
-    """What came of a batch. `checked`: accepted documents that the others looked at; `silent`: containers that the
-    other reader could not open at all; `versions`: the product that judged, by the digest of its sources.
+class Counts:
+    """What came of mutants, by family, rule or reader.
+
+    `checked`: accepted documents, and rows of changes in force, that the others looked at; `silent`: containers that
+    the other reader could not open at all; `versions`: the product that judged, by the digest of its sources; `wrong`:
+    number, family, what; `slowest`: seconds, number; `seconds`: of work.
     """
 
     tried: Counter[str] = field(default_factory=Counter)
@@ -49,7 +54,23 @@ class Batch:
     versions: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[int, str, str]] = field(default_factory=list)
     slowest: tuple[float, int] = (0.0, 0)
+    seconds: float = 0.0
 
-    def told(self, seconds: float) -> str:
+    def told(self) -> dict[str, Any]:
+        """As JSON holds it; `take` of another one adds it."""
         counted = {name: dict(getattr(self, name)) for name in COUNTED}
-        return json.dumps({**counted, "wrong": self.wrong, "slowest": self.slowest, "seconds": seconds})
+        return {**counted, "wrong": self.wrong, "slowest": self.slowest, "seconds": self.seconds}
+
+    def take(self, told: Mapping[str, Any]) -> None:
+        for name in COUNTED:
+            getattr(self, name).update(told[name])
+        self.wrong += [(number, family, why) for number, family, why in told["wrong"]]
+        self.slowest = max(self.slowest, (told["slowest"][0], told["slowest"][1]))
+        self.seconds += told["seconds"]
+
+
+class Batch(Counts):
+    """What came of a batch: the answer of a worker."""
+
+    def as_line(self) -> str:
+        return json.dumps(self.told())

@@ -181,7 +181,7 @@ class Campaign:
             return
         family = mutants.make(self.state.seed, number).family
         lost = Batch(tried=Counter([family]), wrong=[(number, family, f"{how} (exit {code})")])
-        hand.told.append(json.loads(lost.told(0.0)))
+        hand.told.append(lost.told())
         hand.left[:0] = [one for one in ((first, number - 1), (number + 1, last)) if one[0] <= one[1]]
 
     def _done(self, hand: _Hand) -> None:

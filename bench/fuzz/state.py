@@ -7,49 +7,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.fuzz.batch import COUNTED
+from bench.fuzz.batch import Counts
+from bench.fuzz.mutants import FAMILIES
 
 
 @dataclass
-class State:
-    """Counters by family; `done` are the batches that are finished, each of `batch` mutants."""
+class State(Counts):
+    """Counters by family; `done` are the batches that are finished, each of `batch` mutants.
 
-    path: Path
-    seed: int
-    batch: int
+    `families`: how many of a hundred mutants each one gets. A number is the same mutant within one such table only.
+    """
+
+    path: Path = field(kw_only=True)
+    seed: int = field(kw_only=True)
+    batch: int = field(kw_only=True)
+    families: list[tuple[str, int]] = field(default_factory=lambda: list(FAMILIES.items()))
     done: set[int] = field(default_factory=set)
-    tried: Counter[str] = field(default_factory=Counter)
-    accepted: Counter[str] = field(default_factory=Counter)
-    checked: Counter[str] = field(default_factory=Counter)
-    saxon: Counter[str] = field(default_factory=Counter)
-    silent: Counter[str] = field(default_factory=Counter)
-    rules: Counter[str] = field(default_factory=Counter)
-    versions: Counter[str] = field(default_factory=Counter)  # of the product: mutants that each one judged
-    wrong: list[tuple[int, str, str]] = field(default_factory=list)  # number, family, what
     mended: set[int] = field(default_factory=set)  # wrong once, and no more when they were tried again
-    slowest: tuple[float, int] = (0.0, 0)  # seconds, number
-    seconds: float = 0.0  # of the workers
 
     @classmethod
     def opened(cls, path: Path, seed: int, batch: int) -> "State":
-        """Where a campaign stands; it begins anew when the seed or the size of a batch is another one."""
-        if path.is_file():
-            held = json.loads(path.read_text("utf-8"))
-            if (held["seed"], held["batch"]) == (seed, batch):
-                return cls(
-                    path, seed, batch, set(held["done"]), **{name: Counter(held[name]) for name in COUNTED},
-                    wrong=[tuple(one) for one in held["wrong"]], mended=set(held.get("mended", ())),
-                    slowest=tuple(held["slowest"]), seconds=held["seconds"],
-                )  # fmt: skip
-        return cls(path, seed, batch)
+        """Where a campaign stands; it begins anew when the seed, the size of a batch or the families are others."""
+        state = cls(path=path, seed=seed, batch=batch)
+        held = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        if {name: held.get(name) for name in state._identity} == state._identity:
+            state.take(held)
+            state.done, state.mended = set(held["done"]), set(held["mended"])
+        return state
 
-    def take(self, told: dict[str, Any]) -> None:
-        """The answer of a worker."""
-        for name in COUNTED:
-            getattr(self, name).update(told[name])
-        self.wrong += [tuple(one) for one in told["wrong"]]
-        self.slowest = max(self.slowest, (told["slowest"][0], told["slowest"][1]))
-        self.seconds += told["seconds"]
+    @property
+    def _identity(self) -> dict[str, Any]:
+        return {"seed": self.seed, "batch": self.batch, "families": [list(one) for one in self.families]}
 
     def take_again(self, told: Sequence[dict[str, Any]], numbers: Set[int]) -> None:
         """What was wrong was tried again: nothing is counted twice, and what is right now is mended."""
@@ -58,9 +46,8 @@ class State:
         self.mended |= numbers - {number for number, _, _ in still}
 
     def save(self) -> None:
-        body: dict[str, Any] = {name: dict(getattr(self, name)) for name in COUNTED}
-        body |= {"seed": self.seed, "batch": self.batch, "done": sorted(self.done), "wrong": self.wrong,
-                 "mended": sorted(self.mended), "slowest": self.slowest, "seconds": round(self.seconds, 1)}  # fmt: skip
+        body = self.told() | self._identity
+        body |= {"done": sorted(self.done), "mended": sorted(self.mended), "seconds": round(self.seconds, 1)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".tmp")
         beside.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pipeline
-from bench.fuzz import again, mutants, official
+from bench.fuzz import again, mutants, official, rows_again
+from bench.fuzz.again import Files
 from bench.fuzz.batch import ASKING_SAXON, Batch, Progress
 from bench.fuzz.mutants import Mutant
-from bench.fuzz.product import NOON, Accepted, Judged, Product
+from bench.fuzz.product import Accepted, Judged, Product
+from bench.fuzz.stands import NOON, STANDS
 
 _AGAIN_EVERY = 50  # a mutant of so many is judged twice: the same bytes have the same report
 
@@ -66,11 +68,14 @@ class Worker:
             return
         batch.slowest = max(batch.slowest, (time.process_time() - began, made.number))
         batch.rules.update(judged.refused_by)
-        if not judged.accepted:
-            return
-        batch.accepted[made.family] += 1
-        if made.family == "tar headers":
-            yield from self._archive(made, judged, batch)
+        files = None
+        if made.is_archive and (judged.accepted or judged.rows):
+            reader, files = self._files(made, batch)
+            if files is not None and again.digests(files) != list(judged.members):
+                yield f"{reader} reads other members: {[name for name, _ in files]}"
+        if judged.rows:
+            yield from self._rows(made, judged, files, batch)
+        batch.accepted[made.family] += judged.is_accepted
         for one in judged.accepted:
             batch.checked[made.family] += 1
             try:
@@ -78,16 +83,25 @@ class Worker:
             except Exception as error:
                 yield f"{one.member}: accepted, and elsewhere {type(error).__name__}: {error}"[:300]
 
-    def _archive(self, made: Mutant, judged: Judged, batch: Batch) -> Iterator[str]:
-        reader, found = "tarfile", None
+    def _files(self, made: Mutant, batch: Batch) -> tuple[str, Files | None]:
+        """The files of an archive, and who has read them; None where nobody could."""
         try:
-            found = again.members_of(made.document)
+            return "tarfile", again.files_of(made.document)
         except Exception:  # tarfile and gzip know no end of reasons
-            reader, found = "GNU tar", again.members_by_gnu_tar(made.document)
-        if found is None:
-            batch.silent["tarfile"] += 1
-        elif found != list(judged.members):
-            yield f"{reader} reads other members: {[name for name, _ in found]}"
+            files = again.files_by_gnu_tar(made.document)
+            batch.silent["tarfile"] += files is None
+            return "GNU tar", files
+
+    def _rows(self, made: Mutant, judged: Judged, files: Files | None, batch: Batch) -> Iterator[str]:
+        """The rows of a file of changes; one of an archive that nobody else could open is left out."""
+        if judged.lane is None or (made.is_archive and files is None):
+            return
+        batch.checked[made.family] += sum(row.is_in_force for row in judged.rows)
+        stands = STANDS[judged.lane]
+        try:
+            yield from rows_again.wrong_rows(judged.lane, made.partner, judged.rows, made.document, files, stands)
+        except Exception as error:
+            yield f"accepted, and elsewhere {type(error).__name__}: {error}"[:300]
 
     def _document(self, made: Mutant, one: Accepted, batch: Batch) -> Iterator[str]:
         is_facturx = one.kind == "facturx"
@@ -144,7 +158,8 @@ def main() -> None:
                 asked = json.loads(line)
                 began = time.monotonic()
                 batch = worker.run(asked["first"], asked["last"])
-                answers.write(batch.told(time.monotonic() - began) + "\n")
+                batch.seconds = time.monotonic() - began
+                answers.write(batch.as_line() + "\n")
                 answers.flush()
         finally:
             worker.close()

@@ -319,7 +319,6 @@ def _total(cell: str) -> str | _Wrong:
     plain = _GROUPED.sub("", plain)
     if plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
-    plain = plain.removeprefix("+")
     if parse_amount(plain) is None or millionths(plain) is None:
         return _Wrong(TOTAL, cell, code=codes.AMT_001, facts={"place": TOTAL, "text": cell})
-    return plain
+    return plain.removeprefix("+")

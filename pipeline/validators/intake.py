@@ -27,6 +27,7 @@ from pipeline.readers import control_file, status_file
 from pipeline.terms import Terms
 from pipeline.validators import action_document, xml, xsd
 from pipeline.validators.document import in_report_order
+from pipeline.validators.xsd_sentences import is_about_value
 
 _SCHEMA = "statut"
 _OF_THE_SHEET = {codes.FLW_013.id}  # a status file has no interface that a sheet could leave out (spec 06 section 8)
@@ -123,6 +124,8 @@ def _of_flows(member: str, terms: Terms) -> Finding:
 
 
 def _is_of_a_number(complaint: Finding) -> bool:
-    """About the value of an IdStatut. The last complaint of many says how many more there are: it is about the file."""
+    """About the value of an IdStatut, not about a second one, or one with something in it. The last complaint of many
+    says how many more there are: it is about the file.
+    """
     step = complaint.path.rpartition("/")[2].partition("[")[0]
-    return step == status_file.STATUS and bool(complaint.facts.get("xsd_message"))
+    return step == status_file.STATUS and is_about_value(str(complaint.facts.get("xsd_message", "")))

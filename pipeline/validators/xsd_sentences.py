@@ -107,6 +107,12 @@ def attribute_name(message: str) -> str:
     return (head[2] or "") if head and _ATTRIBUTE.search(message, head.end()) is None else ""
 
 
+def is_about_value(message: str) -> bool:
+    """The value of an element is refused; not its place, its attributes or what it holds beside."""
+    head = _HEAD.match(message)
+    return head is not None and not head[2] and message[head.end() :].startswith(("[facet ", "'"))
+
+
 def is_echo(before: str, message: str) -> bool:
     """A value that breaks a facet, or that is no value at all, is then called invalid once more."""
     if _TYPE.search(message) is None:

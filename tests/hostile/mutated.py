@@ -1,6 +1,8 @@
 """Mutants through the runner: what the reader in its child, the ledger, the store and the reports make of them.
 
-The same mutants are judged here as `check` judges them: whatever is refused there is refused by the runner.
+The same mutants are judged here as `check` judges them: whatever is refused there is refused by the runner. Files of
+changes are among them, each dropped by the partner whom it is of; none of their invoices is in this ledger, so that a
+row of them is refused here and there by the same rules, and only control files apply.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ from hostile.ground import OTHER, Ground, Ran
 from bench.fuzz import mutants
 from bench.fuzz.mutants import Mutant
 from bench.fuzz.product import Product
-from fixtures.case import PARTNER
+from bench.fuzz.stands import NOTHING
 from pipeline import runner
 from pipeline.settings import load
 
@@ -27,37 +29,40 @@ OF_THE_SHELL = {"DUP-001", "DUP-002", "FLW-007", "PTY-020"}
 def through_runner(ground: Ground, count: int) -> list[str]:
     """Drop so many mutants at once, run: what is not as it must be."""
     made = dict(_named(count))
-    inbox = Inbox(ground.inbox(), ground.site, ground.inbox(OTHER))
     for rank, (name, mutant) in enumerate(made.items()):
+        inbox = Inbox(ground.inbox(mutant.partner), ground.site, ground.inbox(OTHER))
         inbox.put(name, mutant.document, age_s=9_000 - rank)
     ran = ground.run()
     return [*_answers(ground, made, ran), *_around(ground, ran)]
 
 
 def _named(count: int) -> Iterator[tuple[str, Mutant]]:
-    """Mutants of the partner that drops, each under a flow name of its own."""
-    number = 0
+    """Mutants of the partners that drop here, each under a flow name of its own, and no bytes twice (FLW-007)."""
+    number, seen = 0, set[bytes]()
     while count:
         mutant = mutants.make(SEED, number)
         number += 1
-        if f"_{PARTNER}_" in mutant.name:
+        if f"_{mutant.partner}_" in mutant.name and mutant.document not in seen:
             count -= 1
+            seen.add(mutant.document)
             name = f"{mutant.name[:26]}M{number:014d}"
             yield name, replace(mutant, name=name)
 
 
 def _answers(ground: Ground, made: dict[str, Mutant], ran: Ran) -> Iterator[str]:
     """One row, one report of these bytes, and no verdict that is milder than the one of `check`."""
-    rows, reports = ground.deposits(), ground.reports()
-    with Product() as product:
+    partners = {mutant.partner for mutant in made.values()}
+    rows = {partner: ground.deposits(partner) for partner in partners}
+    reports = {partner: ground.reports(partner) for partner in partners}
+    with Product(NOTHING) as product:
         for name, mutant in made.items():
             which = f"mutant {mutant.number} ({mutant.family})"
-            found = rows.get(name.encode(), [])
+            found = rows[mutant.partner].get(name.encode(), [])
             verdict = ran.told.get(found[0]["id"]) if len(found) == 1 else None
             if verdict is None:
                 yield f"{which}: {[(row['state'], row['fault']) for row in found]}"
                 continue
-            own = [report for report in reports if report.flow == name]
+            own = [report for report in reports[mutant.partner] if report.flow == name]
             if [report.sha256 for report in own] != [hashlib.sha256(mutant.document).hexdigest()]:
                 yield f"{which}: {len(own)} reports"
             yield from (f"{which}: {wrong}" for wrong in _milder(verdict, product, mutant))

@@ -25,4 +25,4 @@ if __name__ == "__main__":
             if number in HANGS:
                 time.sleep(600)
             batch.tried["xml tokens"] += 1
-        print(batch.told(0.0), flush=True)
+        print(batch.as_line(), flush=True)

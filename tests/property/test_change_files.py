@@ -1,7 +1,7 @@
 """Files of changes with anything done to their bytes: read and decided without an exception, and nothing illegal applies.
 
-`python -m bench.fuzz` does the same to flows of invoices; here a reader of CSV, one of XML, archives and both decisions
-are what the bytes reach.
+`python -m bench.fuzz` makes many more of them and has each row in force read again by others (docs/hostile.md). Here
+Hypothesis spoils a few, and cuts one that fails down to the bytes that matter.
 """
 
 import io
