@@ -113,6 +113,20 @@ def test_the_differences_are_the_ones_of_the_result_with_numbers_and_dates(
         assert since == (None if one.since is None else one.since.astimezone(PARIS).replace(tzinfo=None))
 
 
+def test_a_row_is_as_high_as_its_longest_text_and_figures_keep_off_the_text_beside_them(book: Workbook) -> None:
+    """Excel finds heights out by itself, LibreOffice prints one line over the other where they are not said."""
+    sheet = book["Écarts"]
+    heads = [one.value for one in sheet[1]]
+    following, count = heads.index("À faire"), heads.index("Factures concernées")
+    height = {
+        len(str(row[following].value)) > 60: sheet.row_dimensions[row[0].row].height for row in sheet.iter_rows(2)
+    }
+    assert height[True] is not None and height[True] >= 30
+    for row in (1, 2):
+        beside = sheet.cell(row, count + 1).alignment
+        assert (beside.horizontal, beside.indent) == ("right", 1)
+
+
 def test_rules_ages_and_terms_are_all_there(book: Workbook, found: Reconciliation) -> None:
     rules = {str(row["Règle"]): row["Constats"] for row in table(book, "Par règle")}
     assert rules == {cell(row.rule): row.findings for row in found.by_rule}

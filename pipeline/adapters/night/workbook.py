@@ -4,9 +4,11 @@ Figures are numbers and moments are dates, so that people sort, filter and sum t
 as formulas or links. Rows are written as they come (`constant_memory`): the size of a night is no matter of memory.
 """
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ CHART_ROWS = 12
 INTEGRATED, REFUSED, PENDING = "#1B6E83", "#B4413A", "#D9921E"  # told apart by people who see red and green alike
 _HEAD_FILL, _RULE = "#E8EEF2", "#B8C4CC"
 _NAME_WIDTH, _TEXT_WIDTH, _FIGURE_WIDTH = 34, 60, 14
+# Heights in points, said for every row with more than a plain line: Excel finds them out by itself, others do not.
+_LINE, _HEAD, _TITLE, _SECTION = 15, 32, 27, 20
+_HEAD_CHARS = 18  # on one line of a column of the summary
+_LINES_MAX = 8  # of a cell: what is longer is read where it is edited
 
 Value = str | int | float | date | datetime | None
 
@@ -76,17 +82,21 @@ class _Book:
         self.title = style(bold=True, font_size=18, font_color="#17313E")
         self.quiet = style(font_color="#5B6B75")
         self.section = style(bold=True, font_size=13, font_color="#17313E", bottom=2, bottom_color=INTEGRATED)
-        self.head = style(
-            bold=True, bg_color=_HEAD_FILL, bottom=1, bottom_color=_RULE, text_wrap=True, valign="vcenter"
-        )
+        head = {
+            "bold": True, "bg_color": _HEAD_FILL, "bottom": 1, "bottom_color": _RULE, "text_wrap": True,
+            "valign": "vcenter",
+        }  # fmt: skip
+        right = {"align": "right", "indent": 1}  # so that a figure does not touch the text beside it
+        self.head = style(**head)
+        self.head_of_figures = style(**head, **right)
         self.sound = style(bold=True, font_size=13, font_color="#1E6B3A", bg_color="#E3F3E8")
         self.wrong = style(bold=True, font_size=13, font_color="#9B2C25", bg_color="#FBE9E7")
         self.text = style()
         self.long = style(text_wrap=True)
-        self.number = style(num_format="#,##0")
-        self.money = style(num_format="#,##0.00####")
-        self.day = style(num_format="dd/mm/yyyy" if words.lang == "fr" else "yyyy-mm-dd")
-        self.moment = style(num_format="dd/mm/yyyy hh:mm" if words.lang == "fr" else "yyyy-mm-dd hh:mm")
+        self.number = style(num_format="#,##0", **right)
+        self.money = style(num_format="#,##0.00####", **right)
+        self.day = style(num_format="dd/mm/yyyy" if words.lang == "fr" else "yyyy-mm-dd", **right)
+        self.moment = style(num_format="dd/mm/yyyy hh:mm" if words.lang == "fr" else "yyyy-mm-dd hh:mm", **right)
 
     # --- cells --------------------------------------------------------------------------------------------------------
 
@@ -108,9 +118,12 @@ class _Book:
         for place, column in enumerate(columns):
             sheet.set_column(place, place, column.width)
         sheet.freeze_panes(1, 1)
-        sheet.set_row(0, 32)
+        told = iter(rows)
+        first = next(told, ())
+        sheet.set_row(0, _HEAD)
         for place, column in enumerate(columns):
-            sheet.write_string(0, place, cell(column.head), self.head)
+            is_figure = place < len(first) and _is_figure(first[place])
+            sheet.write_string(0, place, cell(column.head), self.head_of_figures if is_figure else self.head)
         last = min(total, ROWS_MAX)
         sheet.autofilter(0, 0, max(last, 1), len(columns) - 1)
         sheet.set_landscape()
@@ -118,10 +131,12 @@ class _Book:
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(0)
         count = 0
-        for row in rows:
+        for row in chain([first] if first else [], told):
             if count == ROWS_MAX:
                 break
             count += 1
+            if (height := _height(columns, row)) > _LINE:
+                sheet.set_row(count, height)
             for place, value in enumerate(row):
                 self.put(sheet, count, place, value, is_long=columns[place].is_long)
         return count
@@ -260,7 +275,7 @@ class _Book:
         sheet.set_column(0, 0, 44)
         sheet.set_column(1, 12, 20)
         page = _Page(self, sheet)
-        page.line(words("title", day=words.day(found.day)), self.title)
+        page.line(words("title", day=words.day(found.day)), self.title, _TITLE)
         if found.made_at is not None:
             page.line(f"{words('made at')} {words.moment(found.made_at)}", self.quiet)
         page.line(words.outcome(found), self.sound if found.is_sound else self.wrong)
@@ -304,7 +319,8 @@ class _Page:
     def __init__(self, book: _Book, sheet: Any) -> None:
         self.book, self.sheet, self.at = book, sheet, 0
 
-    def line(self, text: str, style: Any) -> None:
+    def line(self, text: str, style: Any, height: int = _SECTION) -> None:
+        self.sheet.set_row(self.at, height)
         self.sheet.write_string(self.at, 0, text, style)
         self.at += 1
 
@@ -315,13 +331,29 @@ class _Page:
             if first:
                 first = False
                 self.at += 1
+                self.sheet.set_row(self.at, _HEAD if any(len(head) > _HEAD_CHARS for head in heads) else _SECTION)
                 self.sheet.write_string(self.at, 0, title, self.book.section)
                 for place, head in enumerate(heads, 1):
-                    self.sheet.write_string(self.at, place, cell(head), self.book.head)
+                    style = self.book.head_of_figures if _is_figure(row[place]) else self.book.head
+                    self.sheet.write_string(self.at, place, cell(head), style)
                 self.at += 1
             for place, value in enumerate(row):
                 self.book.put(self.sheet, self.at, place, value)
             self.at += 1
+
+
+def _is_figure(value: Value) -> bool:
+    """What stands at the right of its column: numbers and days."""
+    return isinstance(value, int | float | date)
+
+
+def _height(columns: Sequence[_Column], row: Sequence[Value]) -> int:
+    """Of a row whose long texts run over several lines."""
+    lines = 1
+    for column, value in zip(columns, row, strict=True):
+        if column.is_long and isinstance(value, str) and len(value) > column.width:
+            lines = max(lines, len(textwrap.wrap(value[: _LINES_MAX * column.width], column.width - 4)))
+    return _LINE * min(lines, _LINES_MAX)
 
 
 _SHEET_OF = {"partner": "partners", "recipient": "recipients", "interface": "interfaces"}
