@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.audit.examine import Chain
 from pipeline.audit.form import HEAD_FORMAT, RESULT_FORMAT, Head, Row, is_named, parsed
 from pipeline.audit.problem import REMOVED, REWRITTEN, UNATTESTED, Problem
+from pipeline.plural import counted
 from pipeline.ports import Said
 
 
@@ -106,9 +107,14 @@ def left_over(chain: Chain, sha256: str, content: bytes | None, sha256_of: Mappi
         return Problem(chain.partner, 0, UNATTESTED, said)
     gone = [number for number, content_sha256 in flows_of(told).items() if sha256_of.get(number) != content_sha256]
     if gone:
+        one = gone[0]
+        lost_fr = counted(len(gone), (f"dépôt qui n'y est plus, le {one}", f"dépôts qui n'y sont plus, dont le {one}"))
+        lost_en = counted(
+            len(gone), (f"deposit that is gone, {one}", f"deposits that are gone, {one} among them"), "en"
+        )
         said = Said(
-            f"{chain.partner} : l'objet {name} atteste {len(gone)} dépôt(s) qui n'y sont plus, dont le {gone[0]}",
-            f"{chain.partner}: the object {name} attests {len(gone)} deposit(s) that are gone, {gone[0]} among them",
+            f"{chain.partner} : l'objet {name} atteste {lost_fr}",
+            f"{chain.partner}: the object {name} attests {lost_en}",
         )
         return Problem(chain.partner, chain.rows, REMOVED, said)
     return stands(chain, head, Said(f"l'objet {name}", f"the object {name}"))

@@ -13,7 +13,19 @@ from itertools import groupby
 from operator import itemgetter
 
 from pipeline.audit.form import GENESIS, NO_HEAD, PURGE, RESTORED, RETURNED, UNIT, Cover, Group, Head, Mark, Row
-from pipeline.audit.problem import CHANGED, INSERTED, MOVED, REMOVED, REWRITTEN, UNCOVERED, NameOf, Problem, place_of
+from pipeline.audit.problem import (
+    CHANGED,
+    INSERTED,
+    MOVED,
+    REMOVED,
+    REWRITTEN,
+    UNCOVERED,
+    NameOf,
+    Problem,
+    place_of,
+    records,
+)
+from pipeline.plural import counted
 from pipeline.ports import Said
 
 NEAR = 200  # a row that was moved is looked for so many places around
@@ -149,11 +161,11 @@ def _uncovered(found: Examined, name_of: NameOf, key: tuple[str, int], groups: I
     """Records that name a row which is not there, or of a partner that has no chain."""
     partner, sequence = key
     for group in groups:
-        count = len(group.records)
+        count = records(len(group.records))
         place = place_of(group.table, group.deposit, name_of)
         said = Said(
-            f"{partner} : {place.fr} : {count} enregistrement(s) qu'aucune ligne ne couvre (ligne {sequence} nommée)",
-            f"{partner}: {place.en}: {count} record(s) that no row covers (row {sequence} is named)",
+            f"{partner} : {place.fr} : {count.fr} qu'aucune ligne ne couvre (ligne {sequence} nommée)",
+            f"{partner}: {place.en}: {count.en} that no row covers (row {sequence} is named)",
         )
         found.add(Problem(partner, sequence, UNCOVERED, said))
 
@@ -224,16 +236,25 @@ class _Walk:
             elif shift > 0:
                 told.update(range(was, first.sequence))
                 self.found.add(Problem.of(
-                    first, INSERTED, "portait le numéro {} : {} ligne(s) insérée(s) juste avant",
-                    "had the number {}: {} row(s) were inserted just before", was, shift,
+                    first, INSERTED, "portait le numéro {} : {} juste avant", "had the number {}: {} just before",
+                    was, _put_in(shift),
                 ))  # fmt: skip
             else:
                 self.found.add(Problem.of(
-                    first, REMOVED, "portait le numéro {} : {} ligne(s) retirée(s) juste avant, et les suivantes "
-                    "renumérotées", "had the number {}: {} row(s) were removed just before, and the next ones numbered "
-                    "anew", was, -shift,
+                    first, REMOVED, "portait le numéro {} : {} juste avant, et les suivantes renumérotées",
+                    "had the number {}: {} just before, and the next ones numbered anew", was, _taken_out(-shift),
                 ))  # fmt: skip
         return told
+
+
+def _put_in(rows: int) -> Said:
+    english = "row was inserted", "rows were inserted"
+    return Said(counted(rows, ("ligne insérée", "lignes insérées")), counted(rows, english, "en"))
+
+
+def _taken_out(rows: int) -> Said:
+    english = "row was removed", "rows were removed"
+    return Said(counted(rows, ("ligne retirée", "lignes retirées")), counted(rows, english, "en"))
 
 
 def _place_before(row: Row) -> int | None:

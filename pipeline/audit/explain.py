@@ -5,7 +5,9 @@ from typing import Any
 
 from pipeline.audit.examine import Doubt
 from pipeline.audit.form import GENESIS, ORDER, Mark, Row
-from pipeline.audit.problem import CHANGED, INSERTED, REMOVED, NameOf, Problem, place_of
+from pipeline.audit.problem import CHANGED, INSERTED, REMOVED, NameOf, Problem, place_of, records
+from pipeline.plural import counted
+from pipeline.ports import Said
 
 _Key = tuple[int, int, str]
 
@@ -35,11 +37,11 @@ def explain(doubt: Doubt, before: Sequence[Mark], name_of: NameOf) -> list[Probl
             return [_changed(row, key, was.get(key), now.get(key), name_of) for key in keys]
     if doubt.records != row.records:
         what = REMOVED if doubt.records < row.records else INSERTED
-        return [Problem.of(row, what, "couvrait {} enregistrement(s), le registre en a {}",
-                           "covered {} record(s), the ledger has {}", row.records, doubt.records)]  # fmt: skip
+        return [Problem.of(row, what, "couvrait {}, le registre en a {}", "covered {}, the ledger has {}",
+                           records(row.records), doubt.records)]  # fmt: skip
     return [Problem.of(
-        row, CHANGED, "ne couvre pas ce qui est inscrit : de ses {} enregistrements, au moins un a été modifié",
-        "does not cover what stands there: of its {} records at least one was changed", row.records,
+        row, CHANGED, "ne couvre pas ce qui est inscrit : sur {}, au moins un a été modifié",
+        "does not cover what stands there: of {} at least one was changed", records(row.records),
     )]  # fmt: skip
 
 
@@ -51,9 +53,10 @@ def _changed(row: Row, key: _Key, was: Mark | None, now: Mark | None, name_of: N
     before, after = was.records if was is not None else 0, now.records if now is not None else 0
     place = place_of(key[2], key[0], name_of)
     if before == after:
-        return Problem.of(row, CHANGED, ": {} : modifié depuis ({} enregistrement(s))",
-                          ": {}: changed since ({} record(s))", place, before)  # fmt: skip
-    return Problem.of(
-        row, REMOVED if after < before else INSERTED, ": {} : {} enregistrement(s) attesté(s), {} trouvé(s)",
-        ": {}: {} record(s) attested, {} found", place, before, after,
-    )  # fmt: skip
+        return Problem.of(row, CHANGED, ": {} : modifié depuis ({})", ": {}: changed since ({})", place,
+                          records(before))  # fmt: skip
+    said = Said(
+        f"{counted(before, ('enregistrement attesté', 'enregistrements attestés'))}, {counted(after, 'trouvé')}",
+        f"{counted(before, 'record', 'en')} attested, {after} found",
+    )
+    return Problem.of(row, REMOVED if after < before else INSERTED, ": {} : {}", ": {}: {}", place, said)

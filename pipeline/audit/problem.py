@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.audit.form import Row
+from pipeline.plural import counted
 from pipeline.ports import Said
 
 # what happened: words that never change, machines read them
@@ -57,11 +58,16 @@ class Problem:
         return cls(row.partner, row.sequence, what, said)
 
 
+def records(count: int) -> Said:
+    """So many records, in words."""
+    return Said(counted(count, "enregistrement"), counted(count, "record", "en"))
+
+
 def place_of(table: str, deposit: int, name_of: NameOf) -> Said:
     """Records of one table and one deposit, in words."""
-    records = _TABLES.get(table, Said(table, table))
+    several = _TABLES.get(table, Said(table, table))
     if not deposit:
-        return records
+        return several
     name = name_of(deposit)
     flow = f"{deposit} ({name})" if name else str(deposit)
-    return Said(f"dépôt {flow}, {records.fr}", f"deposit {flow}, {records.en}")
+    return Said(f"dépôt {flow}, {several.fr}", f"deposit {flow}, {several.en}")

@@ -13,8 +13,9 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import counted, json_line, paragraph, shown, width
+from pipeline.cli.layout import json_line, paragraph, shown, width
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption, existing
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from pipeline.model import ActionKind

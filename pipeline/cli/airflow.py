@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli.boundary import REFUSED
-from pipeline.cli.layout import columns, counted, paragraph
+from pipeline.cli.layout import columns, paragraph
 from pipeline.cli.options import HomeOption, home_of
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,10 @@ import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, counted, json_line, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.boundary import REFUSED, UsageError
-from pipeline.cli.layout import columns, counted, paragraph
+from pipeline.cli.layout import columns, paragraph
 from pipeline.cli.options import Lang
 from pipeline.cli.words import ROW_OUTCOMES
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from pipeline.model import Verdict

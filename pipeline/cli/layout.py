@@ -67,18 +67,3 @@ def paragraph(label: str, text: str, *, indent: int = 2) -> str:
         break_long_words=False,
         break_on_hyphens=False,  # a command or a flow name stays whole
     )
-
-
-def counted(count: int, word: str, lang: str = "fr") -> str:
-    """A number and its word, the participle or noun that begins it in the plural: from two on in French, and for zero
-    too in English.
-
-    >>> counted(1, "rejeté"), counted(2, "intégré en partie"), counted(3, "en attente")
-    ('1 rejeté', '2 intégrés en partie', '3 en attente')
-    >>> counted(0, "facture à traiter"), counted(0, "invoice to act on", "en")
-    ('0 facture à traiter', '0 invoices to act on')
-    """
-    head, blank, rest = word.partition(" ")
-    is_many = count > 1 if lang == "fr" else count != 1
-    is_plural = is_many and not head.endswith("s") and head != "en"
-    return f"{count} {head}{'s' if is_plural else ''}{blank}{rest}"

@@ -9,8 +9,9 @@ import typer
 
 from pipeline.cli.boundary import UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, counted, json_line, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption, existing
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,4 +145,4 @@ def _lines(done: "MappingImported", partner: str, lang: Lang) -> "Iterator[str]"
 def _refused(count: int, lang: Lang) -> str:
     if lang is Lang.EN:
         return f"{count} refused {'invoice' if count == 1 else 'invoices'}"
-    return counted(count, "facture refusée") if count < 2 else f"{count} factures refusées"
+    return counted(count, ("facture refusée", "factures refusées"))

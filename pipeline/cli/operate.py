@@ -8,9 +8,10 @@ import typer
 
 from pipeline.cli.boundary import FAULT, REFUSED, UsageError
 from pipeline.cli.homes import existing_home, opened
-from pipeline.cli.layout import counted, json_line, paragraph, shown
+from pipeline.cli.layout import json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.words import OUTCOMES, ROW_OUTCOMES, STATES
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,10 +8,11 @@ import typer
 
 from pipeline.cli.boundary import UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import counted, json_line, paragraph, shown
+from pipeline.cli.layout import json_line, paragraph, shown
 from pipeline.cli.options import Format, FormatOption, HomeOption, Lang, LangOption
 from pipeline.cli.reference import day_of
 from pipeline.cli.words import OUTCOMES, STATES
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from pipeline.adapters.ledger.shadows import Shadow

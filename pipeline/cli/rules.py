@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.boundary import FAULT, REFUSED, UsageError
-from pipeline.cli.layout import columns, counted, json_line, paragraph, shown
+from pipeline.cli.layout import columns, json_line, paragraph, shown
 from pipeline.cli.options import EngineOption, Format, FormatOption, engine_of, existing, warner
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from pipeline.adapters.rule_engines import RuleEngines

@@ -10,8 +10,9 @@ import typer
 
 from pipeline.cli.boundary import UsageError
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import columns, counted, json_line, shown
+from pipeline.cli.layout import columns, json_line, shown
 from pipeline.cli.options import HomeOption, Lang, LangOption
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

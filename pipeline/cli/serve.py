@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.homes import existing_home
-from pipeline.cli.layout import counted, shown
+from pipeline.cli.layout import shown
 from pipeline.cli.options import HomeOption
+from pipeline.plural import counted
 from pipeline.ports import Fault, Said
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ async def _serve(setup: "Setup", may_enter: Callable[[str], bool], partners: lis
         await stop.wait()
     finally:
         closed, cut = await server.stop()
-    cut_off = f" ; {counted(cut, 'dépôt')} en cours non publié{'s' if cut > 1 else ''}" if cut else ""
-    typer.echo(f"arrêté ; {counted(closed, 'connexion')} fermée{'s' if closed > 1 else ''}{cut_off}")
+    cut_off = f" ; {counted(cut, ('dépôt en cours non publié', 'dépôts en cours non publiés'))}" if cut else ""
+    typer.echo(f"arrêté ; {counted(closed, ('connexion fermée', 'connexions fermées'))}{cut_off}")
 
 
 def _print_where(server: "SftpServer", ssh: Path, codes: list[str]) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli.layout import columns, counted, paragraph, shown
+from pipeline.cli.layout import columns, paragraph, shown
 from pipeline.cli.options import Lang
 from pipeline.cli.words import ACTORS, OUTCOMES, ROW_OUTCOMES
+from pipeline.plural import counted
 
 if TYPE_CHECKING:
     from pipeline.adapters.ledger.history import (

@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
+from pipeline import plural
 from pipeline.model import FlowState, InvoiceOutcome
 from pipeline.ports import Said
 from pipeline.reconcile.line import NONE, Broken, Line, each, line
@@ -72,7 +73,10 @@ def deposits(
     `misstated`: deposits (and their state) that are not what became of their invoices.
     """
     broken = Broken(
-        Said(f"dans l'état inconnu {state!r} : {n} dépôt(s)", f"{n} deposit(s) in the unknown state {state!r}")
+        Said(
+            f"dans l'état inconnu {state!r} : {plural.counted(n, 'dépôt')}",
+            f"{plural.counted(n, 'deposit', 'en')} in the unknown state {state!r}",
+        )
         for state, n in by_state.items()
         if state not in _STATES
     )
@@ -132,7 +136,7 @@ class _Currency:
             told = told.then(
                 Said(
                     f"factures sans total qui se somme : {self.without_amount}",
-                    f"{self.without_amount} invoice(s) without a total that can be summed",
+                    plural.counted(self.without_amount, "invoice without a total that can be summed", "en"),
                 )
             )
         return line(f"money {name or 'without currency'}", self.broken, self.flows, told)
@@ -145,12 +149,13 @@ def _compare(flow: str, read: int, booked: Iterable[Booked], broken: Broken) -> 
         decided += b.invoices
         if b.outcome not in _OUTCOMES:
             unknown = Said(
-                f"{b.invoices} facture(s) au sort inconnu {b.outcome!r}",
-                f"{b.invoices} invoice(s) with the unknown outcome {b.outcome!r}",
+                f"{plural.counted(b.invoices, 'facture')} au sort inconnu {b.outcome!r}",
+                f"{plural.counted(b.invoices, 'invoice', 'en')} with the unknown outcome {b.outcome!r}",
             )
             broken.add(unknown.at(flow))
     if read != decided:
-        broken.add(Said(f"{read} lue(s), {decided} décidée(s)", f"{read} read, {decided} decided").at(flow))
+        fr = f"{plural.counted(read, 'lue')}, {plural.counted(decided, 'décidée')}"
+        broken.add(Said(fr, f"{read} read, {decided} decided").at(flow))
 
 
 def by_flow(read: Iterable[Read], booked: Iterable[Booked]) -> Iterator[_Flow]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pipeline import lifecycle
 from pipeline.model import FlowState, InvoiceOutcome
+from pipeline.plural import counted
 from pipeline.reconcile.amounts import Booked, Read, by_flow, shown_amount
 from pipeline.reconcile.night import Difference, Kind, difference
 
@@ -26,8 +27,9 @@ def flows(read: Iterable[Read], booked: Iterable[Booked]) -> Iterator[Difference
         were, are = sum(r.invoices for r in theirs), sum(b.invoices for b in ours)
         if were != are:
             yield difference(
-                Kind.INVOICES_DIFFER, f"{were} facture(s) lue(s), {are} décidée(s)", f"{were} read, {are} decided",
-                partner=partner, flow=flow, count=abs(were - are),
+                Kind.INVOICES_DIFFER,
+                f"{counted(were, ('facture lue', 'factures lues'))}, {counted(are, 'décidée')}",
+                f"{were} read, {are} decided", partner=partner, flow=flow, count=abs(were - are),
             )  # fmt: skip
         for currency in sorted({*(r.currency for r in theirs), *(b.currency for b in ours)}):
             declared = sum(r.millionths for r in theirs if r.currency == currency)
@@ -121,8 +123,8 @@ def report(
         en = f"integrated / refused / pending: {theirs} in the report, {ours} in the ledger"
     elif not told.is_cut and told.refusals != ledger.refusals:
         kind, count = Kind.REPORT_DIFFERS, 1
-        fr = f"{told.refusals} ligne(s) de refus au compte rendu, {ledger.refusals} au registre"
-        en = f"{told.refusals} line(s) of refusal in the report, {ledger.refusals} in the ledger"
+        fr = f"{counted(told.refusals, 'ligne de refus')} au compte rendu, {ledger.refusals} au registre"
+        en = f"{counted(told.refusals, 'line of refusal', 'en')} in the report, {ledger.refusals} in the ledger"
     else:
         return None
     return difference(kind, fr, en, partner=partner, flow=flow, file=file, since=since, count=count)
@@ -133,9 +135,10 @@ def pivot(integrated: int, carried: int, *, partner: str, flow: str, receiver: s
     if integrated == carried:
         return None
     return difference(
-        Kind.PIVOT_DIFFERS, f"{integrated} facture(s) intégrée(s) pour {receiver}, {carried} dans ses pivots",
-        f"{integrated} invoice(s) integrated for {receiver}, {carried} in its pivots", partner=partner, flow=flow,
-        count=abs(integrated - carried),
+        Kind.PIVOT_DIFFERS,
+        f"{counted(integrated, ('facture intégrée', 'factures intégrées'))} pour {receiver}, {carried} dans ses pivots",
+        f"{counted(integrated, 'invoice', 'en')} integrated for {receiver}, {carried} in its pivots",
+        partner=partner, flow=flow, count=abs(integrated - carried),
     )  # fmt: skip
 
 
@@ -146,15 +149,15 @@ def file_of_changes(
     """Every row of a status or action file became what its report says, and the ledger kept what was applied."""
     if read != applied + repeated + kept + refused:
         decided = applied + repeated + kept + refused
-        fr, en = f"{read} ligne(s) lue(s), {decided} décidée(s)", f"{read} row(s) read, {decided} decided"
+        fr = f"{counted(read, ('ligne lue', 'lignes lues'))}, {counted(decided, 'décidée')}"
+        en = f"{counted(read, 'row', 'en')} read, {decided} decided"
     elif changed != applied:
-        fr, en = (
-            f"{applied} changement(s) annoncé(s) appliqué(s), {changed} au registre",
-            f"{applied} change(s) told as applied, {changed} in the ledger",
-        )
+        words = "changement annoncé appliqué", "changements annoncés appliqués"
+        fr = f"{counted(applied, words)}, {changed} au registre"
+        en = f"{counted(applied, 'change', 'en')} told as applied, {changed} in the ledger"
     elif events != kept:
-        fr = f"{kept} événement(s) annoncé(s), {events} au registre"
-        en = f"{kept} event(s) told, {events} in the ledger"
+        fr = f"{counted(kept, ('événement annoncé', 'événements annoncés'))}, {events} au registre"
+        en = f"{counted(kept, 'event', 'en')} told, {events} in the ledger"
     else:
         return None
     return difference(Kind.STATUS_FILE_DIFFERS, fr, en, partner=partner, flow=flow)
@@ -183,8 +186,9 @@ def control(
     count, _, found = declared.get(currency, (0, 0, 0))
     if invoices != count:
         yield said(
-            Kind.CONTROL_INVOICES, f"{invoices} facture(s) annoncée(s), {count} lue(s)",
-            f"{invoices} invoice(s) announced, {count} read", count=abs(invoices - count),
+            Kind.CONTROL_INVOICES,
+            f"{counted(invoices, ('facture annoncée', 'factures annoncées'))}, {counted(count, 'lue')}",
+            f"{counted(invoices, 'invoice', 'en')} announced, {count} read", count=abs(invoices - count),
         )  # fmt: skip
     if millionths is not None and millionths != found:
         one, other = shown_amount(millionths), shown_amount(found)

@@ -22,6 +22,7 @@ from pipeline.model import (
     SupplierRead,
     Verdict,
 )
+from pipeline.plural import counted
 from pipeline.returns import integration_report, message
 from pipeline.terms import Terms
 from pipeline.values import Text
@@ -71,15 +72,15 @@ def comment(verdict: IntakeVerdict, lang: str = message.FRENCH) -> str:
     """How many rows of the file became what, in one sentence."""
     lang = message.ENGLISH if lang == message.ENGLISH else message.FRENCH
     lane, count = verdict.read.lane, len(verdict.rows)
-    said = [integration_report.counted(count, _ROWS[lang][lane], lang)]
+    said = [counted(count, _ROWS[lang][lane], lang)]
     if verdict.is_offline:
         sound = count - verdict.count(RowOutcome.REFUSED)
-        said.append(integration_report.counted(sound, _OFFLINE[lang], lang))
+        said.append(counted(sound, _OFFLINE[lang], lang))
     for outcome in (RowOutcome.REFUSED,) if verdict.is_offline else RowOutcome:
         found = verdict.count(outcome)
         if found or outcome in {RowOutcome.APPLIED, RowOutcome.REFUSED}:
             one, many = (word.replace("(e)", _GENDER.get(lane, "")) for word in _BECAME[lang][outcome])
-            said.append(integration_report.counted(found, (one, many), lang))
+            said.append(counted(found, (one, many), lang))
     refused = sum(member.is_refused for member in verdict.read.members)
     if refused:
         said.append(integration_report.counted_files(refused, lang))

@@ -5,6 +5,7 @@ Every time inside is that of the deposit, so that a retry writes the same bytes.
 """
 
 from pipeline.model import FlowState, InvoiceOutcome, Verdict
+from pipeline.plural import counted
 from pipeline.returns import message
 from pipeline.returns.envelope import envelope, moment
 from pipeline.returns.markup import DECLARATION, leaf, node
@@ -87,13 +88,6 @@ def comment(verdict: Verdict, lang: str = message.FRENCH) -> str:
 def counted_files(refused: int, lang: str) -> str:
     """How many files were refused; `lang` is fr or en."""
     return counted(refused, _FILES[lang], lang)
-
-
-def counted(count: int, words: tuple[str, str], lang: str) -> str:
-    """A number with its word, given for one and for many."""
-    one, many = words
-    is_one = count == 1 or (count == 0 and lang == message.FRENCH)
-    return f"{count} {one if is_one else many}"
 
 
 def _details(errors: tuple[ReportLine, ...]) -> str:

@@ -16,6 +16,7 @@ from pipeline.adapters import certificates
 from pipeline.adapters.ledger import Connection, reference
 from pipeline.adapters.system_errors import why
 from pipeline.model import PARIS, Snapshot
+from pipeline.plural import counted
 from pipeline.ports import Fault, Said
 from pipeline.running.home import Home
 
@@ -173,7 +174,7 @@ def _age(home: Home, name: str, subject: str, made: date, days: int) -> Age:
     step = PAST if left < 0 else step_of(left, warn, days)
     what = Said(f"{kind.said.fr} {subject}".strip(), f"{kind.said.en} {subject}".strip())
     ending = (
-        Said(f"dernier jour le {last}, dans {left} j", f"last day {last}, in {left} day(s)")
+        Said(f"dernier jour le {last}, dans {left} j", f"last day {last}, in {counted(left, 'day', 'en')}")
         if left >= 0
         else Said(f"dernier jour passé, le {last}", f"its last day, {last}, is over")
     )

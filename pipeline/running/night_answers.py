@@ -15,6 +15,7 @@ from pipeline.adapters.ledger import Connection
 from pipeline.adapters.ledger.night import answers
 from pipeline.adapters.ledger.night.answers import Answered
 from pipeline.model import PARIS
+from pipeline.plural import counted
 from pipeline.ports import Said
 from pipeline.reconcile import compared
 from pipeline.reconcile.night import Against, Difference, Kind, difference
@@ -85,9 +86,11 @@ def pivots(home: Home, db: Connection, day: str) -> tuple[Against, list[Differen
         if not one.files:
             found.append(
                 difference(
-                    Kind.PIVOT_MISSING, f"{one.invoices} facture(s) intégrée(s) pour {one.receiver}, aucun pivot",
-                    f"{one.invoices} invoice(s) integrated for {one.receiver}, no pivot", partner=one.flow.partner,
-                    flow=one.flow.name, since=one.flow.received_at, count=one.invoices,
+                    Kind.PIVOT_MISSING,
+                    f"{counted(one.invoices, ('facture intégrée', 'factures intégrées'))} pour {one.receiver}, "
+                    "aucun pivot",
+                    f"{counted(one.invoices, 'invoice', 'en')} integrated for {one.receiver}, no pivot",
+                    partner=one.flow.partner, flow=one.flow.name, since=one.flow.received_at, count=one.invoices,
                 )
             )  # fmt: skip
         else:
@@ -135,6 +138,6 @@ def _sample(home: Home, every: Iterable[T], total: int) -> Iterator[T]:
 
 def _against(source: str, count: int, total: int) -> Against:
     if count == total:
-        return Against(source, Said(f"{count} relus, tous", f"{count} read again, all of them"), count)
-    part = Said(f"{count} relus sur {total}, un échantillon", f"{count} of {total} read again, a sample")
+        return Against(source, Said(f"{counted(count, 'relu')}, tous", f"{count} read again, all of them"), count)
+    part = Said(f"{counted(count, 'relu')} sur {total}, un échantillon", f"{count} of {total} read again, a sample")
     return Against(source, part, count)

@@ -8,6 +8,7 @@ from pipeline.adapters.ledger import Connection, now_ms, telling
 from pipeline.adapters.ledger import invariants as rows
 from pipeline.adapters.ledger.day import PIVOT
 from pipeline.adapters.ledger.night import announced, differences
+from pipeline.plural import counted
 from pipeline.ports import Said
 from pipeline.reconcile import compared
 from pipeline.reconcile.night import Against, Difference, Kind, difference
@@ -31,7 +32,8 @@ def of_rows(home: Home, db: Connection, day: str) -> Iterator[Difference | None]
     for flow in differences.report_counts(db, day):
         kind = Kind.REPORT_TWICE if flow.number else Kind.REPORT_MISSING
         yield difference(
-            kind, f"{flow.number} compte(s) rendu(s) pour ce flux", f"{flow.number} report(s) for this flow",
+            kind, f"{counted(flow.number, ('compte rendu', 'comptes rendus'))} pour ce flux",
+            counted(flow.number, "report for this flow", "en"),
             partner=flow.partner, flow=flow.name, since=flow.received_at,
         )  # fmt: skip
     for flow, what in differences.unsent_answers(db, day, late):
@@ -84,9 +86,12 @@ def _silent(home: Home, db: Connection) -> Iterator[Difference]:
     days = home.settings.watch.silent_days
     for flow, receiver in differences.silent(db, home.clock.now() - timedelta(days=days)):
         yield difference(
-            Kind.NO_STATUS, f"{flow.number} facture(s) remise(s) à {receiver}, sans statut depuis {days} j ou plus",
-            f"{flow.number} invoice(s) delivered to {receiver}, no status for {days} days or more", partner=receiver,
-            flow=flow.name, since=flow.received_at, count=flow.number,
+            Kind.NO_STATUS,
+            f"{counted(flow.number, ('facture remise', 'factures remises'))} à {receiver}, "
+            f"sans statut depuis {days} j ou plus",
+            f"{counted(flow.number, 'invoice', 'en')} delivered to {receiver}, "
+            f"no status for {counted(days, 'day', 'en')} or more",
+            partner=receiver, flow=flow.name, since=flow.received_at, count=flow.number,
         )  # fmt: skip
 
 
@@ -95,8 +100,8 @@ def _untold(home: Home, db: Connection) -> Iterator[Difference]:
     for one in telling.untold(db):
         if one.oldest < late:
             yield difference(
-                Kind.STATUS_UNTOLD, f"{one.count} changement(s) de statut dont l'émetteur ne sait rien",
-                f"{one.count} change(s) of status that the issuer has not heard of", partner=one.issuer,
+                Kind.STATUS_UNTOLD, counted(one.count, "changement de statut dont l'émetteur ne sait rien"),
+                counted(one.count, "change of status that the issuer has not heard of", "en"), partner=one.issuer,
                 since=one.oldest, count=one.count,
             )  # fmt: skip
 
@@ -112,7 +117,10 @@ def files_of_changes(db: Connection, day: str) -> tuple[Against, list[Difference
             partner=one.flow.partner, flow=one.flow.name,
         )  # fmt: skip
         found += [wrong] if wrong is not None else []
-    said = Said(f"{files} fichiers, {count} lignes", f"{files} files, {count} rows")
+    said = Said(
+        f"{counted(files, 'fichier')}, {counted(count, 'ligne')}",
+        f"{counted(files, 'file', 'en')}, {counted(count, 'row', 'en')}",
+    )
     return Against("statuses", said, count), found
 
 
@@ -137,7 +145,10 @@ def controls(db: Connection, day: str) -> tuple[Against, list[Difference]]:
             )
             for flow in announced.unannounced(db, day)
         ]  # fmt: skip
-    said = Said(f"{files} fichiers, {count} flux annoncés", f"{files} files, {count} flows announced")
+    said = Said(
+        f"{counted(files, 'fichier')}, {counted(count, ('flux annoncé', 'flux annoncés'))}",
+        f"{counted(files, 'file', 'en')}, {counted(count, 'flow announced', 'en')}",
+    )
     if not files:
         said = Said("aucun fichier de contrôle ce jour-là", "no control file on that day")
     return Against("controls", said, count), found

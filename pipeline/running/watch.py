@@ -13,6 +13,7 @@ from pipeline.adapters.ledger import Connection, alerts, figures, queries
 from pipeline.adapters.ledger.alerts import Key
 from pipeline.adapters.ledger.figures import Apart, Due, Unlabelled
 from pipeline.model import PARIS
+from pipeline.plural import counted
 from pipeline.ports import Said
 from pipeline.running.ages import KINDS, PAST, Age, ages_now
 from pipeline.running.alert import STANDING, episode, tell_once
@@ -87,23 +88,25 @@ def held(invoices: int, since: datetime, now: datetime, limit_days: int) -> Said
     return Said(
         f"factures en attente des engagements de l'État : {invoices}, la plus ancienne depuis {age} j ; "
         f"chorus-edi commitments import ou available y met fin, chorus-edi decide tranche après {limit_days} j",
-        f"{invoices} invoice(s) wait for the State's commitments, the oldest for {age} day(s); "
-        "`chorus-edi commitments import` or `available` ends it, "
-        f"`chorus-edi decide` settles it after {limit_days} day(s)",
+        f"{counted(invoices, ('invoice waits', 'invoices wait'), 'en')} for the State's commitments, "
+        f"the oldest for {counted(age, 'day', 'en')}; `chorus-edi commitments import` or `available` ends it, "
+        f"`chorus-edi decide` settles it after {counted(limit_days, 'day', 'en')}",
     )
 
 
 def set_apart(count: int) -> Said:
     return Said(
         f"dépôts mis à part : {count} ; chorus-edi status les nomme",
-        f"{count} deposit(s) are set apart; `chorus-edi status` names them",
+        f"{counted(count, ('deposit is', 'deposits are'), 'en')} set apart; "
+        f"`chorus-edi status` names {'it' if count == 1 else 'them'}",
     )
 
 
 def unsent(place: str, files: int) -> Said:
     return Said(
-        f"{place}/out : {files} fichiers ne partent pas ; chorus-edi run dit pourquoi",
-        f"{place}/out: {files} file(s) cannot be sent; `chorus-edi run` says why",
+        f"{place}/out : {counted(files, ('fichier ne part pas', 'fichiers ne partent pas'))} ; "
+        "chorus-edi run dit pourquoi",
+        f"{place}/out: {counted(files, 'file', 'en')} cannot be sent; `chorus-edi run` says why",
     )
 
 

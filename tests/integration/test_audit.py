@@ -159,19 +159,19 @@ RECORDS = (
     (CHANGED, ("UPDATE transitions SET status = '05' WHERE deposit_id = {GOOD} AND sequence = 3",), "the statuses"),
     (
         REMOVED, ("DELETE FROM transitions WHERE deposit_id = {GOOD} AND sequence = 3",),
-        "the statuses: 3 record(s) attested, 2 found",
+        "the statuses: 3 records attested, 2 found",
     ),
     (INSERTED, (STEP.format(row=2),), "the statuses: "),
-    (UNCOVERED, (STEP.format(row=0),), "the statuses: 1 record(s) that no row covers (row 0 is named)"),
+    (UNCOVERED, (STEP.format(row=0),), "the statuses: 1 record that no row covers (row 0 is named)"),
     (UNCOVERED, (STEP.format(row=999),), "(row 999 is named)"),
     (CHANGED, ("UPDATE outbox SET sha256 = repeat_sha WHERE deposit_id = {GOOD} AND kind = 'CSO'",), "the files sent"),
-    (REMOVED, ("DELETE FROM outbox WHERE deposit_id = {GOOD} AND kind = 'FEN0036A'",), "the files sent: 3 record(s)"),
+    (REMOVED, ("DELETE FROM outbox WHERE deposit_id = {GOOD} AND kind = 'FEN0036A'",), "the files sent: 3 records"),
     (CHANGED, ("UPDATE decisions SET operator = 'somebody'",), f"({HELD}), the decisions: changed"),
-    (REMOVED, ("DELETE FROM decisions",), f"({HELD}), the decisions: 1 record(s) attested, 0 found"),
+    (REMOVED, ("DELETE FROM decisions",), f"({HELD}), the decisions: 1 record attested, 0 found"),
     (CHANGED, ("UPDATE operations SET operator = 'somebody'",), f"({SENT_AGAIN}), the operations: changed"),
     (CHANGED, ("UPDATE shadows SET difference = '{{}}x'",), f"({GOOD}), the shadow verdicts: changed"),
     (CHANGED, ("UPDATE reject_days SET invoices = 7",), "the rejects of the day: changed"),
-    (UNCOVERED, ("DELETE FROM verdicts WHERE deposit_id = {GOOD}",), "the invoices: 1 record(s) that no row covers"),
+    (UNCOVERED, ("DELETE FROM verdicts WHERE deposit_id = {GOOD}",), "the invoices: 1 record that no row covers"),
     (
         INSERTED,
         ("INSERT INTO purged (owner, sha256, at) SELECT partner, sha256, received_at FROM deposits WHERE id = {GOOD}",),
@@ -270,7 +270,7 @@ ROWS = (
     (move(("+ 1000", "= 2"), ("- 2", "= 4"), ("- 998", "= 1002")), MOVED, "row 2 (", "its number was 4"),
     (
         sql("DELETE FROM audit WHERE partner = '{P}' AND sequence = 3", *CLOSED), REMOVED, "row 3 (",
-        "had the number 4: 1 row(s) were removed just before",
+        "had the number 4: 1 row was removed just before",
     ),
     (rewrite_one, REWRITTEN, "row 4 (", "does not follow row 3 as it stands"),
     (rewrite_all, REWRITTEN, "is no longer the one that", "attests"),
@@ -313,7 +313,7 @@ def test_rows_that_are_put_between_others_are_counted(home: Home) -> None:
         db.execute(insert(t.audit).values(**values))
 
     told = [(one.what, one.said.en) for one in touched(home, push).rows]
-    assert any(one == INSERTED and "1 row(s) were inserted just before" in words for one, words in told), told
+    assert any(one == INSERTED and "1 row was inserted just before" in words for one, words in told), told
 
 
 # --- the store --------------------------------------------------------------------------------------------------------

@@ -136,20 +136,20 @@ def test_every_table_of_this_life_is_covered_and_every_line_green(home: Home) ->
 TOUCHED = (
     (CHANGED, "UPDATE changes SET reason = 'PRIX_ERR' WHERE reason = 'MONTANT_ERR'", "the changes of status: changed since"),
     (CHANGED, "UPDATE changes SET producer = 'XXX999' WHERE producer = 'REC003'", "the changes of status: changed since"),
-    (REMOVED, "DELETE FROM changes WHERE rank = 1", "the changes of status: 5 record(s) attested, 4 found"),
+    (REMOVED, "DELETE FROM changes WHERE rank = 1", "the changes of status: 5 records attested, 4 found"),
     (CHANGED, "UPDATE changes SET batch = 'FEN1201A_X' WHERE rank = 1", "what was told of them: changed since"),
     (REMOVED, "UPDATE changes SET told = 0 WHERE rank = 1", "what was told of them: "),
     (CHANGED, "UPDATE routings SET recipient = '12345678200051'", "the new routings: changed since"),
-    (REMOVED, "DELETE FROM routings", "the new routings: 1 record(s) attested, 0 found"),
+    (REMOVED, "DELETE FROM routings", "the new routings: 1 record attested, 0 found"),
     (CHANGED, "UPDATE events SET code = '21'", "the raw statuses: changed since"),
     (INSERTED, "INSERT INTO events (deposit_id, rank, ordinal, code, at, audited) "
-     "SELECT deposit_id, rank, 2, '30', at, audited FROM events", "the raw statuses: 1 record(s) attested, 2 found"),
+     "SELECT deposit_id, rank, 2, '30', at, audited FROM events", "the raw statuses: 1 record attested, 2 found"),
     (CHANGED, "UPDATE additions SET sha256 = 'ab'", "the files added: changed since"),
     (CHANGED, "UPDATE handled SET credit_rank = 2", "the rejects handled: changed since"),
-    (REMOVED, "DELETE FROM handled", "the rejects handled: 1 record(s) attested, 0 found"),
+    (REMOVED, "DELETE FROM handled", "the rejects handled: 1 record attested, 0 found"),
     (CHANGED, "UPDATE intakes SET refused = 0, applied = applied + refused WHERE lane = 'actions'", "the counts of its rows: changed"),
     (CHANGED, "UPDATE controls SET total = '1.00'", "the control of its issuer: changed since"),
-    (UNCOVERED, "UPDATE controls SET audited = 0", "the control of its issuer: 1 record(s) that no row covers"),
+    (UNCOVERED, "UPDATE controls SET audited = 0", "the control of its issuer: 1 record that no row covers"),
     (CHANGED, "UPDATE transitions SET comment = 'x' WHERE sequence = 4 AND rank = 2", "the statuses: changed since"),
 )  # fmt: skip
 

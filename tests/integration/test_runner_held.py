@@ -135,7 +135,7 @@ def test_an_operator_decides_only_what_was_held_too_long(home: Home) -> None:
         runner.decide(home, homes.flow_name(1), "integrate", "urgent", "ops")
     home.clock = FixedClock(homes.NOON + timedelta(days=8))
     waits = runner.run(home)
-    assert any("the oldest for 8 day(s)" in notice.en for notice in waits.notices)
+    assert any("the oldest for 8 days" in notice.en for notice in waits.notices)
     assert runner.decide(home, f"{homes.SUPPLIER}/H-1", "integrate", "checked by phone", "ada") == (
         f"{homes.SUPPLIER}/H-1",
     )

@@ -19,7 +19,7 @@ def test_currencies_are_never_added() -> None:
     booked = [Booked("P/1", "EUR", "integrated", 1, 0, 10_000_000), Booked("P/1", "XPF", "pending", 1, 1, 20_000_000)]
     _, euros, francs = reconcile.counted(read, booked)
     assert (euros.name, euros.ok, euros.detail.en) == ("money EUR", True, "integrated 10.00")
-    assert (francs.ok, francs.detail.en) == (True, "pending 20.00; 1 invoice(s) without a total that can be summed")
+    assert (francs.ok, francs.detail.en) == (True, "pending 20.00; 1 invoice without a total that can be summed")
 
 
 def test_money_of_a_currency_that_was_read_and_never_booked_is_missing() -> None:

@@ -107,6 +107,7 @@ def step(*, heed: bool = True) -> Iterator[Step]:
     `Passing` where another try may help, `Wrong` where a person must mend something first, `Slip` for a bug. What
     stands behind them is not told: the texts of drivers and libraries may quote an invoice, and Airflow keeps them all.
     """
+    from pipeline.plural import counted
     from pipeline.ports import Fault
 
     try:
@@ -122,7 +123,8 @@ def step(*, heed: bool = True) -> Iterator[Step]:
             raise
         raise Slip(in_words(error)).with_traceback(error.__traceback__) from None
     if heed and work.faults:
-        raise Passing(f"{len(work.faults)} fault(s), each has its line above; the first one: {work.faults[0]}")
+        faults = counted(len(work.faults), ("fault has its line", "faults have their lines"), "en")
+        raise Passing(f"{faults} above; the first one: {work.faults[0]}")
 
 
 def in_words(error: Exception) -> str:

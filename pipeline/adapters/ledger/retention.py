@@ -21,6 +21,7 @@ from pipeline.adapters.ledger.claims import UNSENT
 from pipeline.adapters.ledger.rows import REPEATED, chunks, moment, storable
 from pipeline.audit.form import PURGE, RETURNED
 from pipeline.model import PARIS, InvoiceOutcome
+from pipeline.plural import counted
 from pipeline.reconcile import ANSWERED
 
 _PURGED = "purged"  # the lock: shared by who counts on bytes, alone for who lets them go
@@ -171,7 +172,7 @@ class Purged(Exception):
     """Somebody counts on bytes that were purged; `keys` are theirs."""
 
     def __init__(self, keys: frozenset[Key]) -> None:
-        super().__init__(f"{len(keys)} purged object(s)")
+        super().__init__(counted(len(keys), ("purged object", "purged objects"), "en"))
         self.keys = keys
 
 

@@ -118,7 +118,12 @@ def test_the_pivots_of_a_flow_carry_what_entered() -> None:
     wrong = pivot(3, 2, receiver="REC003", **HERE)
     assert wrong is not None
     assert (wrong.kind, wrong.count) == (Kind.PIVOT_DIFFERS, 1)
-    assert wrong.said.en == "3 invoice(s) integrated for REC003, 2 in its pivots"
+    assert wrong.said.en == "3 invoices integrated for REC003, 2 in its pivots"
+    assert wrong.said.fr == "3 factures intégrées pour REC003, 2 dans ses pivots"
+    alone = pivot(1, 0, receiver="REC003", **HERE)
+    assert alone is not None
+    assert alone.said.en == "1 invoice integrated for REC003, 0 in its pivots"
+    assert alone.said.fr == "1 facture intégrée pour REC003, 0 dans ses pivots"
 
 
 @pytest.mark.parametrize(
