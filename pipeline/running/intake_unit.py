@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.adapters.ledger import Connection, audit, changes, standings
+from pipeline.adapters.ledger import Connection, Unanswered, audit, changes, standings
 from pipeline.adapters.ledger.changes import Asked, ChangeRows, Stale
 from pipeline.adapters.ledger.rows import Deposit, Lot, moment
 from pipeline.audit.form import Head, result_object
@@ -122,6 +122,8 @@ class IntakeUnit:
         for deposit, read in flows:
             try:
                 one = desk.decide(db, deposit, read, held.among(keys_of(read)))
+            except Unanswered:
+                raise
             except Exception as error:
                 failed.append((deposit, error))
                 continue

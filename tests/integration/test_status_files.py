@@ -11,11 +11,13 @@ import homes
 import pytest
 from change_files import Entry, flow_status_file, status_file, status_flow
 from lxml import etree
+from sqlalchemy.exc import OperationalError
 
 from pipeline import runner
 from pipeline.adapters.clock import FixedClock
 from pipeline.adapters.ledger import changes, queries
 from pipeline.adapters.ledger.rows import Partner
+from pipeline.ports import Fault
 from pipeline.running import intake_unit
 from pipeline.running.home import Home
 from pipeline.running.reprocess import reprocess
@@ -207,6 +209,27 @@ def test_a_worker_that_stops_on_the_way_says_nothing_twice(
     assert history(home, "S-1") == [*INTEGRATED, ("07", "recipient")]
     assert red(home) == []
     assert runner.run(home).is_idle
+
+
+def test_a_ledger_that_fails_while_it_is_asked_is_a_fault_and_the_files_wait(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the first file's own failure: every question after it would be one too many."""
+    told = [send(home, [Entry.sound("S-1", status, WHEN)], rank) for rank, status in ((1, 7), (2, 8))]
+    asked = []
+
+    def gone(*given: object) -> None:
+        asked.append(given)
+        raise OperationalError("SELECT", {}, Exception("the link is cut"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake_unit.Desk, "decide", gone)
+        with pytest.raises(Fault, match="the link is cut"):
+            runner.run(home)
+    assert len(asked) == 1
+    assert runner.run(home).faults == []
+    assert [lines(report(home, one)) for one in told] == [[], []]
+    assert history(home, "S-1") == [*INTEGRATED, ("07", "recipient"), ("08", "recipient")]
 
 
 class Killed(BaseException):

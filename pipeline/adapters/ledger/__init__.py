@@ -4,7 +4,10 @@
 """
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError as Unanswered
 
 from pipeline.adapters.ledger.engine import Ledger, LostLease, now_ms
 
-__all__ = ["Connection", "Ledger", "LostLease", "now_ms"]
+# Unanswered: the database failed. Whoever sets single failures aside inside a transaction lets this one pass, for the
+# transaction is over with it.
+__all__ = ["Connection", "Ledger", "LostLease", "Unanswered", "now_ms"]
