@@ -80,8 +80,8 @@ def test_a_dag_file_is_short(name: str) -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        ("definitions",), ("runs",),
-        *(pytest.param((name,), marks=pytest.mark.slow) for name in ("watchers", "gates", "services")),
+        ("definitions",),
+        *(pytest.param((name,), marks=pytest.mark.slow) for name in ("runs", "watchers", "gates", "services")),
     ],
     ids="-".join,
 )  # fmt: skip

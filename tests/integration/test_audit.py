@@ -460,7 +460,7 @@ def test_a_ledger_restored_from_an_older_copy_is_told_and_can_be_acknowledged(
     shutil.copy(tmp_path / "older.sqlite", path / "ledger.sqlite")
     with homes.open_home(path, homes.NOON + timedelta(days=1), reader=reader) as home:
         unit, head = looked_at(home).store
-        assert (unit.what, "that are gone" in unit.said.en) == (REMOVED, True)
+        assert (unit.what, "that is gone" in unit.said.en) == (REMOVED, True)
         assert (head.what, "were removed" in head.said.en) == (REMOVED, True)
         assert acknowledge(home, "op-dupont", "disque perdu") == {homes.PARTNER: 2}
         found = looked_at(home, full=True)
