@@ -72,7 +72,7 @@ bench-search: services ## search and export over a ledger of one million invoice
 	@PYTHONPATH=tests $(PY) -m bench.search
 
 bench-night: install ## one night over the home that bench-million left with --keep: time, memory, differences
-	@$(PY) -m bench.night var/million
+	@$(PY) -m bench.night var/bench/million
 
 bench: install ## cost per stage and end to end (not a test: figures for people)
 	@$(PY) -m bench

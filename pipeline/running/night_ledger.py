@@ -110,10 +110,10 @@ def files_of_changes(db: Connection, day: str) -> tuple[Against, list[Difference
     """Status and action files: what their reports said was applied stands in the ledger."""
     found, files, count = [], 0, 0
     for one in differences.files_of_changes(db, day):
-        files += 1
-        count += one.read
+        files, rows = files + 1, one.rows
+        count += rows.read
         wrong = compared.file_of_changes(
-            one.read, one.applied, one.repeated, one.kept, one.refused, changed=one.changed, events=one.events,
+            rows.read, rows.applied, rows.repeated, rows.kept, rows.refused, changed=one.changed, events=one.events,
             partner=one.flow.partner, flow=one.flow.name,
         )  # fmt: skip
         found += [wrong] if wrong is not None else []

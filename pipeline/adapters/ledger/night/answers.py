@@ -14,16 +14,8 @@ from pipeline.adapters.ledger.night.flows import FlowAt, flow_at, of_day
 from pipeline.model import InvoiceOutcome
 from pipeline.reconcile import ANSWERED
 
-_D, _I, _V, _O, _F, _X, _C, _R = (
-    t.deposits,
-    t.invoices,
-    t.verdicts,
-    t.outbox,
-    t.findings,
-    t.transitions,
-    t.changes,
-    t.routings,
-)
+_D, _I, _V, _O = t.deposits, t.invoices, t.verdicts, t.outbox
+_F, _X, _C, _R = t.findings, t.transitions, t.changes, t.routings
 _INTEGRATED = InvoiceOutcome.INTEGRATED.value
 
 

@@ -13,6 +13,7 @@ from pipeline.adapters.ledger import tables as t
 from pipeline.adapters.ledger.bulk import streamed
 from pipeline.adapters.ledger.commits import HOLDS_NUMBER
 from pipeline.adapters.ledger.figures import REPORT
+from pipeline.adapters.ledger.history import Intake
 from pipeline.adapters.ledger.night.flows import (
     FlowAt,
     InvoiceFound,
@@ -184,12 +185,7 @@ class FileOfChanges(NamedTuple):
     """A file of changes of the day, and what the ledger keeps of it."""
 
     flow: FlowAt
-    lane: str
-    read: int
-    applied: int
-    repeated: int
-    kept: int
-    refused: int
+    rows: Intake
     changed: int  # rows that made a change, or that handled a reject
     events: int
 
@@ -214,7 +210,7 @@ def files_of_changes(db: Connection, day: str) -> Iterator[FileOfChanges]:
     )  # fmt: skip
     for r in streamed(db, query):
         yield FileOfChanges(
-            flow_at(r), r.lane, r.read, r.applied, r.repeated, r.kept, r.refused, int(r.changed), int(r.events)
+            flow_at(r), Intake(r.lane, r.read, r.applied, r.repeated, r.kept, r.refused), int(r.changed), int(r.events)
         )
 
 

@@ -19,16 +19,8 @@ from pipeline.adapters.ledger.outbox import SENT
 from pipeline.adapters.ledger.rows import moment
 from pipeline.model import InvoiceOutcome
 
-_D, _I, _V, _O, _F, _X, _C, _R = (
-    t.deposits,
-    t.invoices,
-    t.verdicts,
-    t.outbox,
-    t.findings,
-    t.transitions,
-    t.changes,
-    t.routings,
-)
+_D, _I, _V, _O = t.deposits, t.invoices, t.verdicts, t.outbox
+_F, _X, _C, _R = t.findings, t.transitions, t.changes, t.routings
 _INTEGRATED = InvoiceOutcome.INTEGRATED.value
 _HALF = 1_000_000_000  # a sum is made of two: the integer sum of SQLite overflows on two of the largest totals
 _WAITING = ("01", "02", "03", "07", "08", "09", "10", "12")  # somebody is to pay it, and the clock runs
